@@ -15,6 +15,7 @@ const (
 	BadEther    // not IPv4 or IPv6, or too many VLAN tags
 	BadIP       // version, header length, total length
 	BadChecksum // IPv4 or UDP checksum
+	Fragment    // a part of an IP datagram
 	NotDHCP     // other ports
 	BadBootp    // op, hlen, hops out of range
 	BadCookie   // no magic cookie
@@ -60,6 +61,7 @@ var reasons = [NumReasons]struct{ name, sentence string }{
 	BadEther:       {"bad_ether", "not IPv4 or IPv6 behind at most two VLAN tags"},
 	BadIP:          {"bad_ip", "IP version, header length or total length is wrong"},
 	BadChecksum:    {"bad_checksum", "the IPv4 header checksum or the UDP checksum is wrong"},
+	Fragment:       {"fragment", "a fragment, which only the kernel can reassemble, came past the kernel"},
 	NotDHCP:        {"not_dhcp", "not addressed to a DHCP server port"},
 	BadBootp:       {"bad_bootp", "the BOOTP header has an impossible op, hlen or hops"},
 	BadCookie:      {"bad_cookie", "no DHCP magic cookie"},

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dhcp4
+
+import (
+	"encoding/binary"
+
+	"xdhcp/engine/frame"
+)
+
+// Options is an index of a message's options. It is made for reuse: Scan resets
+// it by clearing 32 bytes, since off and len mean something only where the
+// presence bit is set. Keep one per worker; it is too large to copy per packet.
+type Options struct {
+	present [4]uint64
+	off     [256]uint16 // of an option's data in the message
+	len     [256]uint8
+}
+
+// lengths says what length an option of a client must have, where a wrong one
+// makes the message meaningless: lenAny (0) is any, the high bits a form.
+const (
+	lenAny   = 0
+	lenExact = 0x40 // | n: n bytes
+	lenLeast = 0x80 // | n: at least n bytes
+)
+
+// lengths holds the options that a server acts upon; the RFCs are those of codes.go.
+var lengths = [256]uint8{
+	OptRequestedIP:     lenExact | 4,
+	OptLeaseTime:       lenExact | 4,
+	OptOverload:        lenExact | 1,
+	OptMessageType:     lenExact | 1,
+	OptServerID:        lenExact | 4,
+	OptParameterList:   lenLeast | 1,
+	OptMaxSize:         lenExact | 2,
+	OptRenewTime:       lenExact | 4,
+	OptRebindTime:      lenExact | 4,
+	OptClientID:        lenLeast | 2,
+	OptRapidCommit:     lenExact | 0,
+	OptFQDN:            lenLeast | 3,
+	OptRelay:           lenLeast | 2,
+	OptLastTransaction: lenExact | 4,
+	OptAutoConfigure:   lenExact | 1,
+	OptSubnetSelection: lenExact | 4,
+}
+
+// Scan indexes the options of m, which must have passed Check. It returns
+//
+//   - OK: the index is complete;
+//   - BadOption: an option runs past the end, has an impossible length, or the
+//     sub-options of option 82 do not fill it exactly;
+//   - PuntOverload: option 52 is present, so options go on in file or sname;
+//   - PuntSplit: a code appears twice (RFC 3396), so the values must be joined
+//     before they mean anything.
+//
+// Pads are skipped, what follows END is ignored, and END may be missing. The
+// scan is flat: the Reason does not depend on the order of the options.
+func (o *Options) Scan(m Msg) frame.Reason {
+	o.present = [4]uint64{}
+	split, bad := false, false
+	for i := OffOptions; i < len(m); {
+		code := m[i]
+		if code == OptPad {
+			i++
+			continue
+		}
+		if code == OptEnd {
+			break
+		}
+		if i+2 > len(m) {
+			return frame.BadOption
+		}
+		n := int(m[i+1])
+		if i+2+n > len(m) {
+			return frame.BadOption
+		}
+		word, bit := code>>6, uint64(1)<<(code&63)
+		split = split || o.present[word]&bit != 0
+		o.present[word] |= bit
+		o.off[code], o.len[code] = uint16(i+2), uint8(n)
+		if rule := lengths[code]; rule != lenAny {
+			want := int(rule & 0x3f)
+			bad = bad || n < want || (n > want && rule&lenExact != 0)
+		}
+		i += 2 + n
+	}
+	// The parts of a split or overloaded option have lengths of their own, so
+	// these two come before the judgement on lengths.
+	switch {
+	case o.Has(OptOverload):
+		return frame.PuntOverload
+	case split:
+		return frame.PuntSplit
+	case bad:
+		return frame.BadOption
+	}
+	if data, ok := o.Get(m, OptRelay); ok && !Relay(data).Valid() {
+		return frame.BadOption
+	}
+	return frame.OK
+}
+
+// Has says whether the option is present.
+func (o *Options) Has(code uint8) bool { return o.present[code>>6]>>(code&63)&1 != 0 }
+
+// Present is the presence bitmap: bit code&63 of word code>>6.
+func (o *Options) Present() *[4]uint64 { return &o.present }
+
+// Get is a view of the option's data in m, the message that was scanned. The
+// view's capacity ends with the option.
+func (o *Options) Get(m Msg, code uint8) ([]byte, bool) {
+	if !o.Has(code) {
+		return nil, false
+	}
+	from := int(o.off[code])
+	to := from + int(o.len[code])
+	return m[from:to:to], true
+}
+
+// U8 is the value of a one-byte option; false if it is absent or of another length.
+func (o *Options) U8(m Msg, code uint8) (uint8, bool) {
+	b, ok := o.Get(m, code)
+	if !ok || len(b) != 1 {
+		return 0, false
+	}
+	return b[0], true
+}
+
+// U16 is the value of a two-byte option.
+func (o *Options) U16(m Msg, code uint8) (uint16, bool) {
+	b, ok := o.Get(m, code)
+	if !ok || len(b) != 2 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint16(b), true
+}
+
+// U32 is the value of a four-byte option; an address is in host order.
+func (o *Options) U32(m Msg, code uint8) (uint32, bool) {
+	b, ok := o.Get(m, code)
+	if !ok || len(b) != 4 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(b), true
+}
+
+// Type is the DHCP message type, 0 if there is none (BOOTP).
+func (o *Options) Type(m Msg) uint8 {
+	t, _ := o.U8(m, OptMessageType)
+	return t
+}

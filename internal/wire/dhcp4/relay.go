@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dhcp4
+
+import "encoding/binary"
+
+// Relay is the content of option 82: sub-options of code, length, value, without
+// pads and without an end (RFC 3046 §2.0).
+type Relay []byte
+
+// Valid says whether the sub-options fill the option exactly.
+func (r Relay) Valid() bool {
+	i := 0
+	for i+2 <= len(r) {
+		i += 2 + int(r[i+1])
+	}
+	return i == len(r)
+}
+
+// Next splits the first sub-option off: its code, its data, and what follows.
+// ok is false at the end and at a sub-option that does not fit.
+func (r Relay) Next() (code uint8, data []byte, rest Relay, ok bool) {
+	if len(r) < 2 {
+		return 0, nil, nil, false
+	}
+	end := 2 + int(r[1])
+	if end > len(r) {
+		return 0, nil, nil, false
+	}
+	return r[0], r[2:end:end], r[end:], true
+}
+
+// Get is the data of the first sub-option with this code.
+func (r Relay) Get(code uint8) ([]byte, bool) {
+	for {
+		c, data, rest, ok := r.Next()
+		if !ok {
+			return nil, false
+		}
+		if c == code {
+			return data, true
+		}
+		r = rest
+	}
+}
+
+// U32 is the value of a four-byte sub-option, in host order.
+func (r Relay) U32(code uint8) (uint32, bool) {
+	b, ok := r.Get(code)
+	if !ok || len(b) != 4 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(b), true
+}

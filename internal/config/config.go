@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"net/netip"
+	"strconv"
+)
+
+// Infinite is a time that never ends (RFC 2131 §3.3).
+const Infinite uint32 = 1<<32 - 1
+
+// A Config is what a configuration file says after every check: defaults are
+// filled in, inherited values are resolved, options are encoded. Lists are in
+// the order of the file.
+type Config struct {
+	File       string // as given to Load
+	Interfaces []Interface
+	State      string // directory of leases and of the control socket
+	Durability Durability
+
+	Authoritative    bool   // NAK a client that asks for an address we know nothing of
+	OfferHold        uint32 // seconds that an offered address stays held for its client
+	DeclineProbation uint32 // seconds that a declined address stays out of use
+	Identity         Identity
+
+	Lease   Lease    // the top level's times: what a subnet has where it says nothing
+	Options []Option // the top level's, for every subnet
+	Subnets []Subnet
+	Classes []Class
+
+	// Warnings are about things that are allowed and probably not meant. The
+	// configuration is valid in spite of them.
+	Warnings []Problem
+}
+
+// An Interface is one network interface to serve.
+type Interface struct {
+	Name    string
+	XDP     XDP
+	Wait    Wait
+	VLANs   bool       // answer frames with VLAN tags too
+	Address netip.Addr // the server's address there; not valid: the interface's own
+	At      Place
+}
+
+// A Lease is a set of lease times in seconds, each up to Infinite. It always
+// holds Renew ≤ Rebind ≤ Valid and Min ≤ Valid ≤ Max.
+type Lease struct {
+	Valid  uint32 // for a client that does not ask for a time
+	Renew  uint32 // T1; where the file is silent, half of Valid (RFC 2131 §4.4.5)
+	Rebind uint32 // T2; where the file is silent, 7/8 of Valid
+	Min    uint32 // bounds of what a client may ask for with option 51;
+	Max    uint32 // where the file is silent both are Valid: the wish does not count
+}
+
+// A Subnet is one IPv4 subnet and what its clients get.
+type Subnet struct {
+	ID       uint32 // as given, else a hash of the prefix: stable while the prefix is
+	Prefix   netip.Prefix
+	Pools    []Pool
+	Excluded []Range // as given in `exclude`; the pools have it cut out already
+
+	Lease        Lease // resolved against the top level
+	Options      []Option
+	NextServer   netip.Addr // siaddr; not valid: 0.0.0.0
+	ServerName   string     // sname, at most 63 bytes
+	BootFile     string     // file, at most 127 bytes
+	Reservations []Reservation
+	At           Place
+}
+
+// A Pool is a range of addresses for clients without a reservation.
+type Pool struct {
+	Name string // as written, for display
+	// Range is the pool as written.
+	Range Range
+	// Ranges is what is left of it after `exclude`, in ascending order. The
+	// addresses of reservations are still inside.
+	Ranges []Range
+	At     Place
+}
+
+// A Range is the addresses from First to Last, both included.
+type Range struct{ First, Last netip.Addr }
+
+// A Reservation gives one client one address.
+type Reservation struct {
+	MAC      [6]byte
+	Address  netip.Addr
+	Hostname string   // Options holds it as option 12 already
+	Options  []Option // over those of the subnet and the top level
+	At       Place
+}
+
+// A Class is a set of clients with options of its own.
+type Class struct {
+	Name    string
+	Match   Match
+	Options []Option
+	At      Place
+}
+
+// A Match says which clients are in a class. All of it must hold.
+type Match struct {
+	VendorClass string // option 60, exactly
+}
+
+// An Option is one encoded option.
+type Option struct {
+	Code uint8
+	Name string
+	Data []byte // at most 255 bytes
+	At   Place
+}
+
+// A Place is a position in the file, counted from 1.
+type Place struct{ Line, Column int }
+
+func (p Place) String() string {
+	return strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
+}
+
+// XDP says how packets of an interface reach the server.
+type XDP uint8
+
+const (
+	XDPAuto    XDP = iota // native where the driver can, else generic
+	XDPNative             // in the driver, or not at all
+	XDPGeneric            // in the kernel's generic receive path
+	XDPOff                // through ordinary sockets
+)
+
+func (x XDP) String() string { return word(xdpWords, uint8(x)) }
+
+// Wait says what a worker does when no packet is there.
+type Wait uint8
+
+const (
+	WaitPoll Wait = iota // sleep until one comes
+	WaitBusy             // spin: a core for a few microseconds less
+)
+
+func (w Wait) String() string { return word(waitWords, uint8(w)) }
+
+// Durability says when a lease counts as written.
+type Durability uint8
+
+const (
+	Sync  Durability = iota // on disk before the ACK leaves (RFC 2131 §3.1 step 4)
+	Async                   // on disk soon; a crash may lose acknowledged leases
+)
+
+func (d Durability) String() string { return word(durabilityWords, uint8(d)) }
+
+// Identity says what makes two messages come from the same client.
+type Identity uint8
+
+const (
+	IdentityClientID Identity = iota // option 61, without it the hardware address (RFC 2131 §2)
+	IdentityMAC                      // always the hardware address
+)
+
+func (i Identity) String() string { return word(identityWords, uint8(i)) }
+
+// The words of the file, in the order of the constants above.
+var (
+	xdpWords        = []string{"auto", "native", "generic", "off"}
+	waitWords       = []string{"poll", "busy"}
+	durabilityWords = []string{"sync", "async"}
+	identityWords   = []string{"client-id", "mac"}
+)
+
+func word(words []string, i uint8) string {
+	if int(i) < len(words) {
+		return words[i]
+	}
+	return "(" + strconv.Itoa(int(i)) + ")"
+}

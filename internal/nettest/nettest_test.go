@@ -204,6 +204,9 @@ func TestCommandCannotTouchTheMachine(t *testing.T) {
 	if now, _ := os.Hostname(); now != host {
 		t.Error("the host name changed")
 	}
+	if out, err := p.Client.Command("touch", "/etc/default/nettest").CombinedOutput(); err == nil {
+		t.Errorf("a directory of /etc can be written to: %s", out)
+	}
 	// A second program of the same namespace finds what the first one left …
 	out, err := p.Client.Command("cat", "/etc/resolv.conf", "/run/x", "/var/lib/dhcp/x").CombinedOutput()
 	if err != nil || string(out) != "x\n7\nlease\n" {

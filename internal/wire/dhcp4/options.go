@@ -37,7 +37,7 @@ var lengths = [256]uint8{
 	OptRenewTime:       lenExact | 4,
 	OptRebindTime:      lenExact | 4,
 	OptClientID:        lenLeast | 2,
-	OptRapidCommit:     lenExact | 0,
+	OptRapidCommit:     lenExact, // no data
 	OptFQDN:            lenLeast | 3,
 	OptRelay:           lenLeast | 2,
 	OptLastTransaction: lenExact | 4,

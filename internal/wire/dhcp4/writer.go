@@ -29,22 +29,18 @@ func (w *Writer) room(n int) []byte {
 // Put appends an option. Data longer than 255 bytes becomes several options of
 // the same code (RFC 3396 §5).
 func (w *Writer) Put(code uint8, data []byte) {
-	for {
-		part := data
-		if len(part) > 255 {
-			part = part[:255]
-		}
-		s := w.room(2 + len(part))
-		if s == nil {
-			return
-		}
-		s[0], s[1] = code, uint8(len(part))
-		copy(s[2:], part)
-		if data = data[len(part):]; len(data) == 0 {
-			return
-		}
+	s := w.room(Size(len(data)))
+	for len(s) > 0 {
+		n := min(len(data), 255)
+		s[0], s[1] = code, uint8(n)
+		copy(s[2:], data[:n])
+		s, data = s[2+n:], data[n:]
 	}
 }
+
+// Size is how many bytes an option with n bytes of data takes in a message,
+// with the headers of all its parts if it must be split.
+func Size(n int) int { return n + 2*max(1, (n+254)/255) }
 
 // PutU8 appends an option of one byte.
 func (w *Writer) PutU8(code, v uint8) {

@@ -48,8 +48,8 @@ var lengths = [256]uint8{
 // Scan indexes the options of m, which must have passed Check. It returns
 //
 //   - OK: the index is complete;
-//   - BadOption: an option runs past the end, has an impossible length, or the
-//     sub-options of option 82 do not fill it exactly;
+//   - BadOption: an option runs past the end or has an impossible length, or the
+//     sub-options of option 82 are not Valid;
 //   - PuntOverload: option 52 is present, so options go on in file or sname;
 //   - PuntSplit: a code appears twice (RFC 3396), so the values must be joined
 //     before they mean anything.
@@ -116,6 +116,17 @@ func (o *Options) Get(m Msg, code uint8) ([]byte, bool) {
 	from := int(o.off[code])
 	to := from + int(o.len[code])
 	return m[from:to:to], true
+}
+
+// Raw is a view of the whole option as it stands in m, code and length included;
+// nil if it is absent.
+func (o *Options) Raw(m Msg, code uint8) []byte {
+	if !o.Has(code) {
+		return nil
+	}
+	from := int(o.off[code])
+	to := from + int(o.len[code])
+	return m[from-2 : to : to]
 }
 
 // U8 is the value of a one-byte option; false if it is absent or of another length.

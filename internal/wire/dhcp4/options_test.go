@@ -42,6 +42,9 @@ func TestScan(t *testing.T) {
 		{"option 82, sub-option past its end", []byte{82, 3, 1, 2, 9, 255}, frame.BadOption, nil},
 		{"option 82, a byte left over", []byte{82, 4, 1, 1, 9, 2, 255}, frame.BadOption, nil},
 		{"option 82, empty sub-option", []byte{82, 2, 19, 0, 255}, frame.OK, []byte{82}},
+		{"link selection short", []byte{82, 5, 5, 3, 10, 0, 0, 255}, frame.BadOption, nil},
+		{"server-id override long", []byte{82, 7, 11, 5, 10, 0, 0, 1, 0, 255}, frame.BadOption, nil},
+		{"relay port with data", []byte{82, 4, 19, 2, 0, 67, 255}, frame.BadOption, nil},
 		{"option 118 short", []byte{118, 3, 1, 2, 3, 255}, frame.BadOption, nil},
 		{"overload", []byte{53, 1, 1, 52, 1, 3, 255}, frame.PuntOverload, nil},
 		{"split", []byte{43, 1, 1, 53, 1, 1, 43, 1, 2, 255}, frame.PuntSplit, nil},
@@ -129,6 +132,12 @@ func TestTypedGetters(t *testing.T) {
 	b, ok := o.Get(m, OptHostName)
 	if !ok || string(b) != "hi" || cap(b) != 2 {
 		t.Errorf("option 12 = %q (cap %d), %v", b, cap(b), ok)
+	}
+	if raw := o.Raw(m, OptHostName); string(raw) != "\x0c\x02hi" || cap(raw) != 4 {
+		t.Errorf("option 12 whole = %q", raw)
+	}
+	if raw := o.Raw(m, OptServerID); raw != nil {
+		t.Errorf("an absent option is %q", raw)
 	}
 	m = request(255)
 	if why := o.Scan(m); why != frame.OK || o.Type(m) != 0 {

@@ -8,11 +8,25 @@ import "encoding/binary"
 // pads and without an end (RFC 3046 §2.0).
 type Relay []byte
 
-// Valid says whether the sub-options fill the option exactly.
+// Valid says whether the sub-options fill the option exactly, and those that
+// say where an answer goes have the length that they must have: link selection
+// (RFC 3527 §3), server identifier override (RFC 5107 §4), relay port (RFC 8357
+// §4.1).
 func (r Relay) Valid() bool {
 	i := 0
 	for i+2 <= len(r) {
-		i += 2 + int(r[i+1])
+		n := int(r[i+1])
+		switch r[i] {
+		case SubLinkSelection, SubServerOverride:
+			if n != 4 {
+				return false
+			}
+		case SubRelayPort:
+			if n != 0 {
+				return false
+			}
+		}
+		i += 2 + n
 	}
 	return i == len(r)
 }

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+# xdhcp: `make run` shows a lease, `make test` tests everything. `make help` lists the rest.
+
+GO       ?= go
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS  := -X main.version=$(VERSION)
+FUZZTIME ?= 20s
+
+.DEFAULT_GOAL := help
+.PHONY: help build generate test race run lab lint fuzz bench clean deps-build deps-run deps-test
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/xdhcpd
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+generate: deps-build ## compile the BPF program and write its Go bindings
+	$(GO) generate ./...
+
+test: deps-test build ## install what the tests need, then run them all (root, veth namespaces)
+	REQUIRE_ROOT_TESTS=$${REQUIRE_ROOT_TESTS:-1} $(GO) test -count=1 -timeout 20m ./...
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 10m ./... >build/bench-once.txt || { cat build/bench-once.txt; exit 1; }
+
+race: ## the same tests under the race detector, invariants on
+	REQUIRE_ROOT_TESTS=$${REQUIRE_ROOT_TESTS:-1} $(GO) test -race -count=1 -timeout 30m ./...
+
+run: deps-run build ## a real client takes a lease in front of you; or IFACE=eth1 CONFIG=xdhcp.yaml
+	./scripts/run.sh
+
+lab: deps-run build ## a veth lab in its own namespaces, until Ctrl-C
+	./scripts/lab.sh
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'gofmt: the files above are not formatted'; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags invariants ./...
+	$(GO) tool staticcheck ./...
+
+fuzz: ## every fuzz target for FUZZTIME (20s)
+	FUZZTIME=$(FUZZTIME) ./scripts/fuzz.sh
+
+bench: ## every benchmark, with allocations
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean: ## remove what was built
+	rm -rf bin build
+
+deps-build deps-run deps-test:
+	@mkdir -p build
+	@./scripts/install-deps.sh $(@:deps-%=%)

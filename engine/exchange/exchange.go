@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exchange
+
+import (
+	"xdhcp/engine/frame"
+	"xdhcp/engine/lease"
+	"xdhcp/engine/policy"
+)
+
+// Message types, the value of option 53 (RFC 2132 §9.6).
+const (
+	Discover = 1
+	Offer    = 2
+	Request  = 3
+	Decline  = 4
+	Ack      = 5
+	Nak      = 6
+	Release  = 7
+	Inform   = 8
+)
+
+// FlagBroadcast is the B bit of the flags field (RFC 2131 §2).
+const FlagBroadcast = 0x8000
+
+// HTypeEthernet is the hardware type of the only link layer that we can address
+// a client on by its chaddr.
+const HTypeEthernet = 1
+
+// A Query is a client's message as the codec found it: views into the packet,
+// and numbers in host order. An address of 0 is one that the message lacks,
+// except where a Has field says otherwise.
+type Query struct {
+	Type  uint8 // option 53; 0: none
+	HType uint8
+	Hops  uint8
+	Flags uint16
+
+	Port  uint16    // frame.Frame.Port
+	NTags uint8     // VLAN tags on the frame
+	VLAN  [2]uint16 // VLAN identifiers, outer first
+	Src   lease.IP4 // of the IP header
+	Dst   lease.IP4
+
+	Ciaddr, Giaddr  lease.IP4
+	Requested       lease.IP4 // option 50
+	ServerID        lease.IP4 // option 54
+	HasRequested    bool
+	HasServerID     bool
+	HasTime         bool
+	WantTime        uint32    // option 51
+	LinkSelection   lease.IP4 // sub-option 5 of option 82 (RFC 3527)
+	ServerOverride  lease.IP4 // sub-option 11 of option 82 (RFC 5107)
+	SubnetSelection lease.IP4 // option 118 (RFC 3011)
+	MaxSize         uint16    // option 57, for the codec's own use
+	PRL             []byte    // option 55, likewise
+	VendorClass     []byte    // option 60
+
+	// Client is what identifies the client. The codec fills HType, HW, ClientID,
+	// Relay and Host; Decide4 fills Kind and ID by the policy's rule.
+	Client lease.Client
+
+	id [policy.IdentityRoom]byte // what Client.ID points to where it is put together
+}
+
+// Dest says where an answer goes (RFC 2131 §4.1). The codec finds the link-layer
+// address: the sender's of the frame for ToRelay and ToCiaddr, chaddr for
+// ToClient, broadcast for ToBroadcast.
+type Dest uint8
+
+const (
+	ToBroadcast Dest = iota // 255.255.255.255, port 68
+	ToRelay                 // giaddr, port 67 (or the relay's own port, RFC 8357)
+	ToCiaddr                // the address that the client has already, port 68
+	ToClient                // yiaddr at chaddr, port 68: the client cannot answer ARP yet
+)
+
+// An Answer is what to send. In its header, beside what is said here: op 2, hops
+// and secs 0, xid, giaddr and chaddr copied (RFC 2131 table 3).
+//
+// The codec echoes option 61 in every reply to a message that has it (RFC 6842
+// §3), and option 82 likewise, as the last option (RFC 3046 §2.2).
+type Answer struct {
+	Type  uint8  // Offer, Ack or Nak; 0: stay silent, Reason says why
+	Flags uint16 // the header's flags
+
+	Yiaddr, Ciaddr lease.IP4
+	ServerID       lease.IP4 // option 54
+	Source         lease.IP4 // source address of the IP header: one that is ours
+	To             Dest
+	DestIP         lease.IP4 // destination address of the IP header
+
+	// Options 51, 58 and 59, only with HasTimes. Renew and Rebind are 0 where
+	// they are not sent: T1 and T2 of an infinite lease.
+	HasTimes             bool
+	Valid, Renew, Rebind uint32
+
+	// Subnet gives siaddr, sname and file; nil in a NAK, where they are 0.
+	Subnet *policy.Subnet
+	// Options is the merged set to select from (OptionSet.Select); nil for NAK.
+	Options *policy.OptionSet
+	// EchoSubnetSelection: return option 118 as it came (RFC 3011 §2).
+	EchoSubnetSelection bool
+	// Message is the text of option 56 in a NAK (RFC 2132 §9.9).
+	Message string
+
+	// Wait is the change that must be durable before the answer leaves; 0: none.
+	Wait lease.Ticket
+	// Reason is OK for an answer; for silence it says why.
+	Reason frame.Reason
+}
+
+// A Server answers. Its fields are set before the first use and then left alone.
+type Server struct {
+	Table *lease.Table
+	// Failed says that the journal has failed and nothing may be acknowledged
+	// any more; nil: it cannot.
+	Failed func() bool
+}
+
+// Decide4 answers q: *a is overwritten. Changes of the lease table go into b.
+func (s *Server) Decide4(p *policy.Policy, q *Query, now lease.Time, b *lease.Batch, a *Answer) {
+	*a = Answer{Reason: frame.NoType}
+	p.Identity.Identify(&q.Client, q.id[:])
+}

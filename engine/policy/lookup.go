@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"cmp"
+	"slices"
+
+	"xdhcp/engine/lease"
+)
+
+// segments maps every address to the longest of a set of prefixes. The prefixes
+// may nest; they are flattened into the places where the answer changes:
+//
+//	prefixes  10.0.0.0/8 = 0, 10.1.0.0/16 = 1
+//	starts    0.0.0.0  10.0.0.0  10.1.0.0  10.2.0.0  11.0.0.0
+//	subnet         -1         0         1         0        -1
+type segments struct {
+	starts []lease.IP4
+	subnet []int32
+}
+
+// find is the index of the subnet that holds a, or -1: one binary search.
+func (s *segments) find(a lease.IP4) int32 {
+	// The segment is the last one that starts at or before a; starts[0] is 0.
+	lo, n := 0, len(s.starts)
+	for n > 1 {
+		half := n / 2
+		if s.starts[lo+half] <= a {
+			lo += half
+		}
+		n -= half
+	}
+	if n == 0 {
+		return -1
+	}
+	return s.subnet[lo]
+}
+
+// flatten builds segments. No prefix occurs twice.
+func flatten(subnets []Subnet) segments {
+	order := make([]int32, len(subnets))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		x, y := &subnets[a], &subnets[b]
+		return cmp.Or(cmp.Compare(x.Base, y.Base), cmp.Compare(x.Bits, y.Bits))
+	})
+	s := segments{starts: []lease.IP4{0}, subnet: []int32{-1}}
+	put := func(at lease.IP4, subnet int32) {
+		if last := len(s.starts) - 1; s.starts[last] == at {
+			s.subnet[last] = subnet
+			return
+		}
+		s.starts = append(s.starts, at)
+		s.subnet = append(s.subnet, subnet)
+	}
+	var open []int32 // the prefixes that hold the place we are at, outermost first
+	leave := func() {
+		end := subnets[open[len(open)-1]].last()
+		open = open[:len(open)-1]
+		if end == 1<<32-1 {
+			return
+		}
+		outer := int32(-1)
+		if len(open) > 0 {
+			outer = open[len(open)-1]
+		}
+		put(end+1, outer)
+	}
+	for _, i := range order {
+		for len(open) > 0 && subnets[open[len(open)-1]].last() < subnets[i].Base {
+			leave()
+		}
+		put(subnets[i].Base, i)
+		open = append(open, i)
+	}
+	for len(open) > 0 {
+		leave()
+	}
+	return s
+}
+
+// Holds says whether a lies in the subnet's prefix.
+func (s *Subnet) Holds(a lease.IP4) bool { return a&s.Mask == s.Base }
+
+func (s *Subnet) last() lease.IP4 { return s.Base | ^s.Mask }
+
+// A link is a port, or a VLAN on it, whose clients are on a subnet.
+type link struct {
+	key    uint64 // port<<32 | outer<<16 | inner
+	subnet int32
+}
+
+func linkKey(port, outer, inner uint16) uint64 {
+	return uint64(port)<<32 | uint64(outer)<<16 | uint64(inner)
+}
+
+// A relay is a relay agent whose clients are on a subnet that does not hold its
+// address.
+type relay struct {
+	addr   lease.IP4
+	subnet int32
+}
+
+// SubnetOf is the subnet with the longest prefix that holds a, or nil.
+func (p *Policy) SubnetOf(a lease.IP4) *Subnet { return p.subnet(p.prefixes.find(a)) }
+
+func (p *Policy) subnet(i int32) *Subnet {
+	if i < 0 {
+		return nil
+	}
+	return &p.Subnets[i]
+}
+
+// Select is the subnet that stands for the link that a client is on; nil if
+// none is configured. The first of these that the packet has decides alone: a
+// link-selection for a subnet that is not ours is not answered from the giaddr's
+// (RFC 3527 §3, RFC 3011 §2 "MUST NOT offer an address that is not on the
+// requested subnet or network segment").
+//
+//  1. link-selection, sub-option 5 of option 82 (RFC 3527 §3, over 118)
+//  2. subnet selection, option 118, where enabled (RFC 3011 §2)
+//  3. giaddr (RFC 2131 §4.3.1)
+//  4. ciaddr of a message that was unicast to us
+//  5. the port, and on it the VLANs
+func (p *Policy) Select(sel *Selector) *Subnet {
+	switch {
+	case sel.LinkSelection != 0:
+		return p.SubnetOf(sel.LinkSelection)
+	case sel.SubnetSelection != 0 && p.SubnetSelection:
+		return p.SubnetOf(sel.SubnetSelection)
+	case sel.Giaddr != 0:
+		if len(p.relays) > 0 {
+			i, ok := slices.BinarySearchFunc(p.relays, sel.Giaddr, func(r relay, a lease.IP4) int {
+				return cmp.Compare(r.addr, a)
+			})
+			if ok {
+				return p.subnet(p.relays[i].subnet)
+			}
+		}
+		return p.SubnetOf(sel.Giaddr)
+	case sel.Ciaddr != 0:
+		if s := p.SubnetOf(sel.Ciaddr); s != nil {
+			return s
+		}
+	}
+	return p.direct(sel)
+}
+
+// direct is the subnet of a client on the wire itself: that of its inner VLAN,
+// of its outer VLAN, of the port. A frame with a VLAN identifier of 0 is a
+// priority-tagged one and belongs to the port (IEEE 802.1Q §6.9).
+func (p *Policy) direct(sel *Selector) *Subnet {
+	if sel.NTags > 1 {
+		if i := p.link(linkKey(sel.Port, sel.VLAN[0], sel.VLAN[1])); i >= 0 {
+			return p.subnet(i)
+		}
+	}
+	if sel.NTags > 0 {
+		if i := p.link(linkKey(sel.Port, sel.VLAN[0], 0)); i >= 0 {
+			return p.subnet(i)
+		}
+	}
+	return p.subnet(p.link(linkKey(sel.Port, 0, 0)))
+}
+
+func (p *Policy) link(key uint64) int32 {
+	i, ok := slices.BinarySearchFunc(p.links, key, func(l link, k uint64) int { return cmp.Compare(l.key, k) })
+	if !ok {
+		return -1
+	}
+	return p.links[i].subnet
+}
+
+// Ours says whether a identifies this server: an address of one of its ports, or
+// a configured server identifier (RFC 2131 §4.1: "MUST be prepared to accept any
+// of its network addresses as identifying that server").
+func (p *Policy) Ours(a lease.IP4) bool {
+	_, ok := slices.BinarySearch(p.ours, a)
+	return ok
+}
+
+// Server is the server identifier for clients of s whose message came in on
+// port for the address dst, and the source address for the reply. It is 0, 0
+// where the server has no address at all.
+//
+// RFC 2131 §4.1: an address that is reachable from the client; on the client's
+// own subnet the one used there, through a relay agent one of the receiving
+// interface. The address that the message was sent to has proved reachable.
+func (p *Policy) Server(port uint16, s *Subnet, dst lease.IP4) (id, source lease.IP4) {
+	switch {
+	case dst != 0 && p.Ours(dst):
+		source = dst
+	case int(port) < len(p.Ports):
+		pt := &p.Ports[port]
+		source = pt.Primary
+		for _, a := range pt.Addrs {
+			if s.Holds(a.IP) {
+				source = a.IP
+				break
+			}
+		}
+	}
+	id = source
+	if s.ServerID != 0 {
+		id = s.ServerID
+		if source == 0 {
+			source = id
+		}
+	}
+	return id, source
+}
+
+// A poolRange is part of a pool, between the addresses that are cut out of it.
+type poolRange struct {
+	first, last lease.IP4
+	pool        lease.PoolID
+	subnet      *Subnet
+	options     *OptionSet
+}
+
+// Place says which subnet of the scope of s holds a, which options go with it,
+// and whether a is in a pool, where clients without a reservation may have it.
+// The subnet is nil if the scope does not hold a.
+func (s *Subnet) Place(a lease.IP4) (at *Subnet, options *OptionSet, inPool bool) {
+	if r := s.scope.rangeOf(a); r != nil {
+		return r.subnet, r.options, true
+	}
+	if s.Holds(a) && s.scope.lone() {
+		return s, s.Options, false
+	}
+	for _, other := range s.scope.subnets {
+		if other.Holds(a) && (at == nil || other.Bits > at.Bits) {
+			at = other
+		}
+	}
+	if at == nil {
+		return nil, nil, false
+	}
+	return at, at.Options, false
+}
+
+func (sc *Scope) lone() bool { return len(sc.subnets) == 1 }
+
+func (sc *Scope) rangeOf(a lease.IP4) *poolRange {
+	lo, n := 0, len(sc.ranges)
+	if n == 0 {
+		return nil
+	}
+	for n > 1 {
+		half := n / 2
+		if sc.ranges[lo+half].first <= a {
+			lo += half
+		}
+		n -= half
+	}
+	if r := &sc.ranges[lo]; r.first <= a && a <= r.last {
+		return r
+	}
+	return nil
+}
+
+// Bound is the lease that a client gets: its wish bounded by the policy
+// (RFC 2131 §4.3.1), or without one the default; and T1 and T2 for it, which
+// are 0 for an infinite lease: it needs neither renewal nor rebinding.
+func (t *Times) Bound(want uint32, wants bool) (valid, renew, rebind uint32) {
+	valid = t.Valid
+	if wants {
+		valid = min(max(want, t.Min), t.Max)
+	}
+	if valid == lease.Infinite {
+		return valid, 0, 0
+	}
+	// RFC 2131 §4.4.5: "T1 defaults to (0.5 * duration_of_lease). T2 defaults
+	// to (0.875 * duration_of_lease)", and T1 < T2 < expiry. Times that were
+	// configured for a longer lease than this one do not fit it.
+	renew, rebind = t.Renew, t.Rebind
+	if rebind == 0 || rebind >= valid {
+		rebind = uint32(uint64(valid) * 7 / 8)
+	}
+	if renew == 0 || renew >= rebind {
+		renew = min(valid/2, rebind)
+	}
+	return valid, renew, rebind
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import "xdhcp/engine/lease"
+
+// A Policy is everything that decides an answer and is not a lease. Its fields
+// are read by everybody and written by Build only.
+type Policy struct {
+	// Ports are the served interfaces; frame.Frame.Port is the index.
+	Ports []Port
+	// Scopes are the links: shared networks and subnets that stand alone.
+	Scopes []Scope
+	// Subnets are in the order of the Spec.
+	Subnets []Subnet
+	// Layout is what lease.Table.Reconfigure takes: all pools, without excluded
+	// addresses and our own, and all reserved addresses. Its Generation goes
+	// into each lease.Request that names pools.
+	Layout lease.Layout
+
+	// Authoritative says that no other server's clients are on our links: a
+	// client that asks to confirm an address we know nothing of is told NAK
+	// instead of nothing (RFC 2131 §4.3.2).
+	Authoritative bool
+	// NoRecreate refuses to make a lost lease anew for a client that renews it.
+	// See exchange.Server.Decide4.
+	NoRecreate bool
+	// SubnetSelection honours option 118 (RFC 3011 §6: off unless enabled).
+	SubnetSelection bool
+	// OfferHold is for how many seconds an offered address is kept.
+	OfferHold uint32
+	// Probation is for how many seconds a declined address is kept back.
+	Probation uint32
+	// Identity says what makes a client the same client.
+	Identity Identity
+
+	ours     []lease.IP4 // all addresses that are this server, ascending
+	prefixes segments    // address → subnet, longest prefix
+	relays   []relay     // relay addresses outside of their clients' subnets, ascending
+	links    []link      // port and VLAN → subnet, ascending
+	classes  classes
+}
+
+// A Port is one served interface as it is now.
+type Port struct {
+	Name string
+	MAC  [6]byte
+	// Addrs are the interface's addresses in its own order.
+	Addrs []Addr
+	// Primary is the address that the server has towards relays: the one that
+	// was configured, else the first of Addrs. It may be 0: a port without an
+	// address can answer only where a subnet names a server identifier.
+	Primary lease.IP4
+}
+
+// An Addr is an interface's address and the length of its prefix.
+type Addr struct {
+	IP   lease.IP4
+	Bits uint8
+}
+
+// A Scope is one link. A client has at most one lease in a scope, and may get
+// any address of it.
+type Scope struct {
+	ID   lease.ScopeID
+	Name string // of the shared network, or the subnet's prefix
+	// Subnets are indices into Policy.Subnets.
+	Subnets []int
+
+	subnets      []*Subnet
+	ranges       []poolRange // ascending, disjoint
+	reservations reservations
+}
+
+// A Subnet is one prefix and what its clients get.
+type Subnet struct {
+	ID     uint32
+	Base   lease.IP4
+	Mask   lease.IP4
+	Bits   uint8
+	Scope  lease.ScopeID
+	Times  Times
+	Choice []lease.PoolID // the subnet's own pools, then those of its scope's other subnets
+	// Options are those of a client that has neither a reservation nor a pool
+	// with options of its own. See Options.
+	Options *OptionSet
+	// ServerID replaces the port's address as server identifier; 0 does not.
+	ServerID lease.IP4
+	// NextServer, ServerName and BootFile fill siaddr, sname and file. The
+	// latter two are at most 63 and 127 bytes: both fields end with a zero byte.
+	NextServer lease.IP4
+	ServerName []byte
+	BootFile   []byte
+
+	scope *Scope
+}
+
+// Times are lease times in seconds; lease.Infinite is "infinity" (RFC 2131 §3.3).
+type Times struct {
+	Valid  uint32 // for a client that does not ask
+	Renew  uint32 // T1; 0: half of the lease (RFC 2131 §4.4.5)
+	Rebind uint32 // T2; 0: 7/8 of the lease
+	Min    uint32 // bounds of what a client may ask for; 0: Valid,
+	Max    uint32 // that is, the wish does not count
+}
+
+// Identity says what makes two messages come from the same client.
+type Identity uint8
+
+const (
+	// IdentityClientID is RFC 2131 §4.2: option 61 where the client sends it,
+	// else htype and chaddr.
+	IdentityClientID Identity = iota
+	// IdentityHW is always htype and chaddr.
+	IdentityHW
+	// IdentityCircuit, IdentityRemote and IdentityCircuitRemote let the line
+	// own the address (RFC 3046 §3): sub-options 1, 2, both. A message without
+	// them falls back to IdentityClientID.
+	IdentityCircuit
+	IdentityRemote
+	IdentityCircuitRemote
+)
+
+// A Selector is what a packet tells about the link that its client is on.
+// An address of 0 is one that the packet lacks.
+type Selector struct {
+	Port            uint16
+	NTags           uint8     // VLAN tags on the frame
+	VLAN            [2]uint16 // their VLAN identifiers, outer first
+	LinkSelection   lease.IP4 // sub-option 5 of option 82 (RFC 3527)
+	SubnetSelection lease.IP4 // option 118 (RFC 3011)
+	Giaddr          lease.IP4
+	// Ciaddr is set only where it is known to be where the client is: in a
+	// message that was unicast to us. A rebinding client's broadcast says
+	// nothing about the link that its address belongs to.
+	Ciaddr lease.IP4
+}
+
+// A Reservation is what one client is configured to have.
+type Reservation struct {
+	// Addr is the only address the client gets; 0: one of the pools.
+	Addr lease.IP4
+	// Subnet is the subnet that holds the reservation.
+	Subnet *Subnet
+
+	sets reservationSets
+}

@@ -38,6 +38,15 @@ func (w *Writer) Put(code uint8, data []byte) {
 	}
 }
 
+// PutString appends an option with text of at most 255 bytes; the rest is cut off.
+func (w *Writer) PutString(code uint8, text string) {
+	n := min(len(text), 255)
+	if s := w.room(2 + n); s != nil {
+		s[0], s[1] = code, uint8(n)
+		copy(s[2:], text[:n])
+	}
+}
+
 // Size is how many bytes an option with n bytes of data takes in a message,
 // with the headers of all its parts if it must be split.
 func Size(n int) int { return n + 2*max(1, (n+254)/255) }

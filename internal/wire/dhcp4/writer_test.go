@@ -45,6 +45,8 @@ func TestWriterBounds(t *testing.T) {
 		{"Put 256", func(w *Writer) { w.Put(43, make([]byte, 256)) }, 260},
 		{"Put 510", func(w *Writer) { w.Put(43, make([]byte, 510)) }, 514},
 		{"Put 511", func(w *Writer) { w.Put(43, make([]byte, 511)) }, 517},
+		{"PutString", func(w *Writer) { w.PutString(56, "wrong network") }, 15},
+		{"PutString too long", func(w *Writer) { w.PutString(56, string(make([]byte, 300))) }, 257},
 		{"PutBlock", func(w *Writer) { w.PutBlock(make([]byte, 20)) }, 20},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

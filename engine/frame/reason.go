@@ -34,6 +34,7 @@ const (
 	Declined      // DECLINE carried out; it has no answer
 	Filtered      // a class, filter or limit said drop
 	NotDurable    // the journal has failed: nothing may be acknowledged
+	Contended     // the lease table lost too many races for an address
 
 	// Frames for the slow path.
 	PuntOverload   // option 52: options in sname or file
@@ -49,6 +50,7 @@ const (
 	ParkFull   // too many frames wait for the journal
 	ParkStale  // waited for the journal longer than the client waits for us
 	TxFull     // the transmit ring stayed full
+	TxFailed   // the kernel refused the reply: no link, no route
 	Overloaded // shed before parsing
 
 	// NumReasons is the number of Reasons; arrays of counters have this length.
@@ -78,6 +80,7 @@ var reasons = [NumReasons]struct{ name, sentence string }{
 	Declined:       {"declined", "the client found its address in use; it is on probation"},
 	Filtered:       {"filtered", "a class, a filter or a limit of the configuration says no"},
 	NotDurable:     {"not_durable", "the journal has failed, so nothing may be acknowledged"},
+	Contended:      {"contended", "too many others took the same addresses at the same moment; the client will ask again"},
 	PuntOverload:   {"punt_overload", "option overload (52): read by the slow path"},
 	PuntSplit:      {"punt_split", "an option in several parts (RFC 3396): read by the slow path"},
 	PuntNoFit:      {"punt_no_fit", "the reply does not fit in place: built by the slow path"},
@@ -89,6 +92,7 @@ var reasons = [NumReasons]struct{ name, sentence string }{
 	ParkFull:       {"park_full", "too many replies were waiting for the journal"},
 	ParkStale:      {"park_stale", "the reply waited so long for the journal that the client has retried"},
 	TxFull:         {"tx_full", "the transmit ring stayed full"},
+	TxFailed:       {"tx_failed", "the kernel could not send the reply: no link or no route"},
 	Overloaded:     {"overloaded", "shed under overload before it was parsed"},
 }
 

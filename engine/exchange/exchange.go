@@ -60,7 +60,9 @@ type Query struct {
 	// Relay and Host; Decide4 fills Kind and ID by the policy's rule.
 	Client lease.Client
 
-	id [policy.IdentityRoom]byte // what Client.ID points to where it is put together
+	id     [policy.IdentityRoom]byte // what Client.ID points to where it is put together
+	record lease.Entry               // room for the record of the client's address
+	rival  lease.Entry               // room for the record of the address reserved for it
 }
 
 // Dest says where an answer goes (RFC 2131 §4.1). The codec finds the link-layer
@@ -116,10 +118,4 @@ type Server struct {
 	// Failed says that the journal has failed and nothing may be acknowledged
 	// any more; nil: it cannot.
 	Failed func() bool
-}
-
-// Decide4 answers q: *a is overwritten. Changes of the lease table go into b.
-func (s *Server) Decide4(p *policy.Policy, q *Query, now lease.Time, b *lease.Batch, a *Answer) {
-	*a = Answer{Reason: frame.NoType}
-	p.Identity.Identify(&q.Client, q.id[:])
 }

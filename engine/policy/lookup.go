@@ -262,26 +262,31 @@ func (sc *Scope) rangeOf(a lease.IP4) *poolRange {
 	return nil
 }
 
-// Bound is the lease that a client gets: its wish bounded by the policy
-// (RFC 2131 §4.3.1), or without one the default; and T1 and T2 for it, which
-// are 0 for an infinite lease: it needs neither renewal nor rebinding.
-func (t *Times) Bound(want uint32, wants bool) (valid, renew, rebind uint32) {
-	valid = t.Valid
-	if wants {
-		valid = min(max(want, t.Min), t.Max)
+// For is how long a lease lasts: the client's wish bounded by the policy, without
+// one the default (RFC 2131 §4.3.1).
+func (t *Times) For(want uint32, wants bool) uint32 {
+	if !wants {
+		return t.Valid
 	}
+	return min(max(want, t.Min), t.Max)
+}
+
+// Timers are T1 and T2 of a lease of valid seconds. They are 0, and not sent, for
+// an infinite lease, which needs neither renewal nor rebinding.
+//
+// RFC 2131 §4.4.5: "T1 defaults to (0.5 * duration_of_lease). T2 defaults to
+// (0.875 * duration_of_lease)", and T1 before T2 before the end. A time that was
+// configured for a longer lease than this one does not fit it.
+func (t *Times) Timers(valid uint32) (renew, rebind uint32) {
 	if valid == lease.Infinite {
-		return valid, 0, 0
+		return 0, 0
 	}
-	// RFC 2131 §4.4.5: "T1 defaults to (0.5 * duration_of_lease). T2 defaults
-	// to (0.875 * duration_of_lease)", and T1 < T2 < expiry. Times that were
-	// configured for a longer lease than this one do not fit it.
 	renew, rebind = t.Renew, t.Rebind
 	if rebind == 0 || rebind >= valid {
 		rebind = uint32(uint64(valid) * 7 / 8)
 	}
 	if renew == 0 || renew >= rebind {
-		renew = min(valid/2, rebind)
+		renew = valid / 2
 	}
-	return valid, renew, rebind
+	return min(renew, rebind), rebind
 }

@@ -105,11 +105,24 @@ func (b *builder) ranges(where string, sub *Subnet, rs []Range) []lease.Range {
 			b.fail("%s: %v comes after %v", where, r.First, r.Last)
 		case sub != nil && (!sub.Holds(first) || !sub.Holds(last)):
 			b.fail("%s: %v-%v is not inside the subnet", where, r.First, r.Last)
+		case sub != nil && b.foreign(first, last, sub):
+			b.fail("%s: %v-%v lies partly in another subnet inside this one", where, r.First, r.Last)
 		default:
 			out = append(out, lease.Range{First: first, Last: last})
 		}
 	}
 	return out
+}
+
+// foreign says whether some address of a range belongs to another subnet that
+// lies inside of sub.
+func (b *builder) foreign(first, last lease.IP4, sub *Subnet) bool {
+	for i, start := range b.p.prefixes.starts {
+		if start > first && start <= last && b.p.subnet(b.p.prefixes.subnet[i]) != sub {
+			return true
+		}
+	}
+	return b.p.SubnetOf(first) != sub
 }
 
 // excluded is what no pool of the subnet may have, ascending: the configured
@@ -237,8 +250,8 @@ func (b *builder) addReservation(subnet int, spec *ReservationSpec) {
 		where += " " + spec.Address.String()
 		r.Addr = ip4(spec.Address)
 		switch {
-		case r.Addr == 0 || !sub.Holds(r.Addr):
-			b.fail("%s: the address is not inside the subnet", where)
+		case r.Addr == 0 || b.p.SubnetOf(r.Addr) != sub:
+			b.fail("%s: the address is not inside the subnet, or in a smaller one inside it", where)
 			return
 		case rs.addr[r.Addr] != nil || b.reserved[r.Addr]:
 			b.fail("%s: the address is reserved twice", where)

@@ -50,7 +50,7 @@ func (s *Subnet) Reservation(c *lease.Client) *Reservation {
 		for _, code := range [...]uint8{subCircuitID, subRemoteID} {
 			// The key is the sub-option with its code and length as it is
 			// in the packet.
-			if sub := subOption(c.Relay, code); sub != nil {
+			if sub := SubOption(c.Relay, code); sub != nil {
 				if r := rs.line[string(sub)]; r != nil {
 					return r
 				}
@@ -93,9 +93,9 @@ const (
 	subRemoteID  = 2
 )
 
-// subOption finds a sub-option in the content of option 82 and returns it with
+// SubOption finds a sub-option in the content of option 82 and returns it with
 // its code and length bytes; nil if it is not there or runs past the end.
-func subOption(relay []byte, code uint8) []byte {
+func SubOption(relay []byte, code uint8) []byte {
 	for len(relay) >= 2 {
 		n := 2 + int(relay[1])
 		if n > len(relay) {
@@ -115,7 +115,7 @@ func subOption(relay []byte, code uint8) []byte {
 func (i Identity) Identify(c *lease.Client, room []byte) {
 	switch i {
 	case IdentityCircuit, IdentityRemote, IdentityCircuitRemote:
-		circuit, remote := subOption(c.Relay, subCircuitID), subOption(c.Relay, subRemoteID)
+		circuit, remote := SubOption(c.Relay, subCircuitID), SubOption(c.Relay, subRemoteID)
 		switch {
 		case i == IdentityCircuit && circuit != nil:
 			c.Kind, c.ID = lease.KindCircuit, circuit

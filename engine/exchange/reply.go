@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exchange
+
+import (
+	"xdhcp/engine/frame"
+	"xdhcp/engine/lease"
+	"xdhcp/engine/policy"
+)
+
+// broadcast is 255.255.255.255.
+const broadcast lease.IP4 = 1<<32 - 1
+
+// answer fills in what OFFER and ACK have in common: who answers, with which
+// options, and where to. Yiaddr is there already.
+func (d *decision) answer(typ uint8, at *policy.Subnet, options *policy.OptionSet) {
+	a, q := d.a, d.q
+	a.Type = typ
+	a.Reason = frame.OK
+	a.Flags = q.Flags
+	a.Subnet = at
+	a.Options = d.p.ForClass(d.res.Options(options), q.VendorClass)
+	// RFC 3011 §2: "Servers configured to support this option MUST return an
+	// identical copy of the option to any client that sends it".
+	a.EchoSubnetSelection = q.SubnetSelection != 0 && d.p.SubnetSelection
+	d.identify(at)
+	// RFC 2131 §4.1, in the order of its sentences.
+	switch {
+	case q.Giaddr != 0:
+		a.To, a.DestIP = ToRelay, q.Giaddr
+	case q.Ciaddr != 0:
+		a.To, a.DestIP = ToCiaddr, q.Ciaddr
+	case q.Flags&FlagBroadcast != 0 || !d.addressable():
+		a.To, a.DestIP = ToBroadcast, broadcast
+	default:
+		a.To, a.DestIP = ToClient, a.Yiaddr
+	}
+}
+
+// addressable says whether chaddr is a link-layer address that we can send to
+// (RFC 2131 §4.1: "If unicasting is not possible, the message MAY be sent as an
+// IP broadcast").
+func (d *decision) addressable() bool {
+	return d.q.HType == HTypeEthernet && len(d.q.Client.HW) == 6
+}
+
+// identify fills in who we are to the client. RFC 5107 §4: the relay agent's
+// word is "the value to insert into the Server Identifier option"; the packet's
+// source stays an address of ours.
+func (d *decision) identify(at *policy.Subnet) {
+	d.a.ServerID, d.a.Source = d.p.Server(d.q.Port, at, d.q.Dst)
+	if d.override != 0 {
+		d.a.ServerID = d.override
+	}
+}
+
+// times fills in the lease time, T1 and T2.
+func (d *decision) times(at *policy.Subnet, valid uint32) {
+	d.a.HasTimes = true
+	d.a.Valid = valid
+	d.a.Renew, d.a.Rebind = at.Times.Timers(valid)
+}
+
+// nak refuses (RFC 2131 §3.2 step 2, §4.1, §4.3.2 and table 3): no address, no
+// times, no options but those that say who refuses what.
+func (d *decision) nak(text string) {
+	a, q := d.a, d.q
+	*a = Answer{Type: Nak, Reason: frame.OK, Flags: q.Flags, Message: text}
+	d.identify(d.subnet)
+	if q.Giaddr != 0 {
+		// "The server MUST set the broadcast bit in the DHCPNAK, so that the
+		// relay agent will broadcast the DHCPNAK to the client".
+		a.Flags |= FlagBroadcast
+		a.To, a.DestIP = ToRelay, q.Giaddr
+		return
+	}
+	// "In all cases, when 'giaddr' is zero, the server broadcasts any DHCPNAK
+	// messages to 0xffffffff", whatever ciaddr says.
+	a.To, a.DestIP = ToBroadcast, broadcast
+}

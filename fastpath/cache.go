@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fastpath
+
+import (
+	"bytes"
+	"hash/maphash"
+
+	"xdhcp/engine/policy"
+)
+
+const (
+	// ways entries share a hash value; one of them is replaced when another is
+	// needed.
+	ways    = 4
+	buckets = 256
+	// lineSize holds a request list and the options that it selects. Typical
+	// are 10 and 60 bytes; what is longer is put together anew each time.
+	lineSize = 480
+	// maxBlock bounds what is put together: an IP datagram of an Ethernet.
+	maxBlock = 1500
+)
+
+// cache keeps the encoded options that a client is sent, by option set and
+// parameter request list. Its memory is fixed, about 0.5 MB: clients with random
+// lists push each other out, and since a bucket's entries have a second chance
+// (the clock algorithm), rarely those that are in use.
+type cache struct {
+	seed  maphash.Seed // per handler, so that nobody can aim at a bucket
+	tags  [buckets][ways]tag
+	hands [buckets]uint8
+	lines [buckets * ways][lineSize]byte // request list, then block
+	codes policy.Codes
+	spill [maxBlock]byte
+}
+
+// tag says what a line holds.
+type tag struct {
+	set    *policy.OptionSet // nil: the line is free
+	sum    uint32            // of the request list
+	nBlock uint16
+	nPRL   uint8
+	used   bool // since the hand last passed
+}
+
+func (c *cache) init() { c.seed = maphash.MakeSeed() }
+
+// reset forgets everything.
+func (c *cache) reset() { c.tags = [buckets][ways]tag{} }
+
+// block is the encoded options that set gives to a client which sent prl. The
+// bytes are valid until the next call. salt spreads the sets over the buckets.
+// ok is false when they do not fit in a datagram.
+func (c *cache) block(set *policy.OptionSet, salt uint32, prl []byte) (block []byte, ok bool) {
+	sum := maphash.Bytes(c.seed, prl)
+	bucket := int((sum ^ uint64(salt)*0x9e3779b97f4a7c15) >> 40 % buckets)
+	tags := &c.tags[bucket]
+	for i := range tags {
+		t := &tags[i]
+		if t.set == set && t.sum == uint32(sum) && int(t.nPRL) == len(prl) {
+			line := &c.lines[bucket*ways+i]
+			if bytes.Equal(line[:t.nPRL], prl) {
+				t.used = true
+				return line[t.nPRL : int(t.nPRL)+int(t.nBlock)], true
+			}
+		}
+	}
+
+	n := 0
+	for _, code := range set.Select(prl, &c.codes) {
+		e := set.Encoded(code)
+		if n+len(e) > maxBlock {
+			return nil, false
+		}
+		n += copy(c.spill[n:], e)
+	}
+	block = c.spill[:n]
+	if set == nil || len(prl)+n > lineSize {
+		return block, true
+	}
+	i := c.victim(bucket)
+	line := &c.lines[bucket*ways+i]
+	copy(line[copy(line[:], prl):], block)
+	tags[i] = tag{set: set, sum: uint32(sum), nBlock: uint16(n), nPRL: uint8(len(prl))}
+	return block, true
+}
+
+// victim is the entry of a bucket to replace: a free one, or the first that was
+// not used since the hand passed it.
+func (c *cache) victim(bucket int) int {
+	tags, hand := &c.tags[bucket], &c.hands[bucket]
+	for {
+		i := int(*hand) % ways
+		*hand++
+		if t := &tags[i]; t.set == nil || !t.used {
+			return i
+		}
+		tags[i].used = false
+	}
+}

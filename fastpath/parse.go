@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fastpath
+
+import (
+	"encoding/binary"
+
+	"xdhcp/engine/frame"
+	"xdhcp/engine/lease"
+	"xdhcp/internal/wire/dhcp4"
+	"xdhcp/internal/wire/eth"
+)
+
+// parse proves that f is a message that this path takes, finds its options and
+// its type. OK, or why it is dropped or punted.
+func (h *Handler) parse(f *frame.Frame) (dhcp4.Msg, frame.Reason) {
+	l := &h.layers
+	if why := eth.Parse(f.Data, l); why != frame.OK {
+		return nil, why
+	}
+	if l.V6 || l.DstPort != dhcp4.ServerPort {
+		return nil, frame.NotDHCP
+	}
+	m := dhcp4.Msg(f.Data[l.Payload:l.End:l.End])
+	if why := dhcp4.Check(m); why != frame.OK {
+		return nil, why
+	}
+	if why := h.options.Scan(m); why != frame.OK {
+		return nil, why
+	}
+	if int(f.Port) >= len(h.policy.Ports) {
+		// The policy in force no longer has the interface; its socket is closing.
+		return nil, frame.NoSubnet
+	}
+	h.query.Type = h.options.Type(m)
+	switch h.query.Type {
+	case dhcp4.Discover, dhcp4.Request, dhcp4.Decline, dhcp4.Release, dhcp4.Inform:
+	case 0:
+		if h.options.Has(dhcp4.OptMessageType) {
+			return nil, frame.NoType
+		}
+		return nil, frame.PuntBootp
+	case dhcp4.LeaseQuery:
+		return nil, frame.PuntOption
+	default:
+		// A server's message in a client's clothes, or one that only travels
+		// over TCP (RFC 6926, RFC 7724).
+		return nil, frame.NoType
+	}
+	if !known(h.options.Present()) {
+		return nil, frame.PuntOption
+	}
+	return m, frame.OK
+}
+
+// ask fills h.query from the message. All fields are set: the query is used
+// again for every packet.
+func (h *Handler) ask(f *frame.Frame, m dhcp4.Msg) {
+	q, o, l := &h.query, &h.options, &h.layers
+	q.HType = m.HType()
+	q.Hops = m.Hops()
+	q.Flags = m.Flags()
+	q.Port = f.Port
+	q.NTags = l.NTags
+	q.VLAN = [2]uint16{}
+	for i := range l.NTags {
+		q.VLAN[i] = l.TCI[i] & 0xfff
+	}
+	ip := eth.IPv4(f.Data[l.L3:])
+	q.Src, q.Dst = lease.IP4(ip.Src()), lease.IP4(ip.Dst())
+	q.Ciaddr, q.Giaddr = lease.IP4(m.Ciaddr()), lease.IP4(m.Giaddr())
+
+	var v uint32
+	v, q.HasRequested = o.U32(m, dhcp4.OptRequestedIP)
+	q.Requested = lease.IP4(v)
+	v, q.HasServerID = o.U32(m, dhcp4.OptServerID)
+	q.ServerID = lease.IP4(v)
+	q.WantTime, q.HasTime = o.U32(m, dhcp4.OptLeaseTime)
+	v, _ = o.U32(m, dhcp4.OptSubnetSelection)
+	q.SubnetSelection = lease.IP4(v)
+	q.MaxSize, _ = o.U16(m, dhcp4.OptMaxSize)
+	q.PRL, _ = o.Get(m, dhcp4.OptParameterList)
+	q.VendorClass, _ = o.Get(m, dhcp4.OptVendorClass)
+
+	c := &q.Client
+	c.HType = q.HType
+	c.HW = m.Chaddr()
+	c.ClientID, _ = o.Get(m, dhcp4.OptClientID)
+	c.Host, _ = o.Get(m, dhcp4.OptHostName)
+	if len(c.Host) > lease.MaxHost {
+		c.Host = c.Host[:lease.MaxHost]
+	}
+	c.Relay, _ = o.Get(m, dhcp4.OptRelay)
+	q.LinkSelection, q.ServerOverride, h.relayPort = 0, 0, false
+	for r := dhcp4.Relay(c.Relay); ; {
+		code, data, rest, ok := r.Next()
+		if !ok {
+			break
+		}
+		switch code { // Scan has checked their lengths
+		case dhcp4.SubLinkSelection:
+			q.LinkSelection = lease.IP4(binary.BigEndian.Uint32(data))
+		case dhcp4.SubServerOverride:
+			q.ServerOverride = lease.IP4(binary.BigEndian.Uint32(data))
+		case dhcp4.SubRelayPort:
+			h.relayPort = true
+		}
+		r = rest
+	}
+}

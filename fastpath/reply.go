@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fastpath
+
+import (
+	"xdhcp/engine/exchange"
+	"xdhcp/engine/frame"
+	"xdhcp/internal/wire/dhcp4"
+	"xdhcp/internal/wire/eth"
+)
+
+const (
+	replyTTL = 64
+	// maxDatagram bounds a reply to a client that says it can take more (option
+	// 57 up to 65535): a longer one would have to be fragmented on the way.
+	maxDatagram = 1500
+)
+
+var broadcastMAC = [eth.LenMAC]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+
+// encode writes h.answer over the request m in f. It returns OK, or PuntNoFit
+// with f untouched.
+func (h *Handler) encode(f *frame.Frame, m dhcp4.Msg) frame.Reason {
+	a, q := &h.answer, &h.query
+	data := f.Data[:cap(f.Data)]
+	start := int(h.layers.Payload)
+	room := min(len(data)-start, maxMessage(q.MaxSize))
+
+	var block []byte
+	if a.Options != nil {
+		var salt uint32
+		if a.Subnet != nil {
+			salt = uint32(a.Subnet.Base)
+		}
+		var ok bool
+		if block, ok = h.cache.block(a.Options, salt, q.PRL); !ok {
+			return frame.PuntNoFit
+		}
+	}
+	// What is echoed comes out of the request's options, over which the reply's
+	// are about to be written.
+	echo := h.echo[:copy(h.echo[:], h.options.Raw(m, dhcp4.OptClientID))]
+	echo = h.echo[:len(echo)+copy(h.echo[len(echo):], h.options.Raw(m, dhcp4.OptRelay))]
+
+	if max(dhcp4.OffOptions+h.size(len(block)+len(echo)), dhcp4.LenBootp) > room {
+		return frame.PuntNoFit
+	}
+
+	m = dhcp4.Msg(data[start : start+room : start+room])
+	header(m, a)
+	w := dhcp4.NewWriter(m[dhcp4.OffOptions:])
+	w.PutU8(dhcp4.OptMessageType, a.Type)
+	w.PutU32(dhcp4.OptServerID, uint32(a.ServerID))
+	if a.HasTimes {
+		w.PutU32(dhcp4.OptLeaseTime, a.Valid)
+		if a.Renew != 0 {
+			w.PutU32(dhcp4.OptRenewTime, a.Renew)
+		}
+		if a.Rebind != 0 {
+			w.PutU32(dhcp4.OptRebindTime, a.Rebind)
+		}
+	}
+	w.PutBlock(block)
+	if a.EchoSubnetSelection {
+		w.PutU32(dhcp4.OptSubnetSelection, uint32(q.SubnetSelection))
+	}
+	if a.Message != "" {
+		w.PutString(dhcp4.OptMessage, a.Message)
+	}
+	// RFC 6842 §3: the client identifier goes back as it came. RFC 3046 §2.2: so
+	// does the relay's information, as the last option.
+	w.PutBlock(echo)
+	n, _ := w.End(dhcp4.LenBootp - dhcp4.OffOptions)
+
+	h.address(f.Port, data)
+	f.Data = data[:eth.BuildUDP4(data, &h.layers, &h.headers, dhcp4.OffOptions+n)]
+	return frame.OK
+}
+
+// maxMessage is the greatest length of a DHCP message to a client that sent
+// this option 57 (0: none). RFC 2132 §9.10: "The minimum legal value is 576
+// octets"; a client that says less is taken to mean that. IP and UDP headers
+// are part of it.
+func maxMessage(option57 uint16) int {
+	return min(max(int(option57), dhcp4.MinMaxSize), maxDatagram) - dhcp4.LenIPUDP
+}
+
+// size is the length of the options field with END, for a block and an echo of
+// together n bytes. It counts what encode writes.
+func (h *Handler) size(n int) int {
+	a := &h.answer
+	n += 3 + 6 + 1 // message type, server identifier, END
+	if a.HasTimes {
+		n += 6
+		if a.Renew != 0 {
+			n += 6
+		}
+		if a.Rebind != 0 {
+			n += 6
+		}
+	}
+	if a.EchoSubnetSelection {
+		n += 6
+	}
+	if a.Message != "" {
+		n += dhcp4.Size(len(a.Message))
+	}
+	return n
+}
+
+// header turns the request's header into the reply's (RFC 2131 table 3): xid,
+// htype, hlen, giaddr and chaddr stay as they are.
+func header(m dhcp4.Msg, a *exchange.Answer) {
+	m.SetOp(dhcp4.BootReply)
+	m.SetHops(0)
+	m.SetSecs(0)
+	m.SetFlags(a.Flags)
+	m.SetCiaddr(uint32(a.Ciaddr))
+	m.SetYiaddr(uint32(a.Yiaddr))
+	if s := a.Subnet; s != nil {
+		m.SetSiaddr(uint32(s.NextServer))
+		m.SetSName(s.ServerName)
+		m.SetFile(s.BootFile)
+	} else {
+		m.SetSiaddr(0)
+		m.SetSName(nil)
+		m.SetFile(nil)
+	}
+}
+
+// address fills h.headers for the answer (RFC 2131 §4.1). data still has the
+// request's Ethernet header.
+func (h *Handler) address(port uint16, data []byte) {
+	a, to := &h.answer, &h.headers
+	to.SrcMAC = h.policy.Ports[port].MAC
+	to.Src, to.Dst = uint32(a.Source), uint32(a.DestIP)
+	to.SrcPort, to.DstPort = dhcp4.ServerPort, dhcp4.ClientPort
+	to.ID, to.TTL = h.ipID, replyTTL
+	h.ipID++
+	switch a.To {
+	case exchange.ToRelay:
+		to.DstPort = dhcp4.ServerPort
+		if h.relayPort {
+			to.DstPort = h.layers.SrcPort
+		}
+		to.DstMAC = [eth.LenMAC]byte(eth.SrcMAC(data))
+	case exchange.ToCiaddr:
+		to.DstMAC = [eth.LenMAC]byte(eth.SrcMAC(data))
+	case exchange.ToClient:
+		to.DstMAC = broadcastMAC
+		if hw := h.query.Client.HW; len(hw) == eth.LenMAC {
+			to.DstMAC = [eth.LenMAC]byte(hw)
+		}
+	default:
+		to.DstMAC = broadcastMAC
+	}
+}

@@ -21,7 +21,6 @@ type builder struct {
 	errs  []error
 
 	subs      []subnetBuild // one per Policy.Subnets
-	scopeID   map[lease.ScopeID]bool
 	poolNames map[poolName]int
 	reserved  map[lease.IP4]bool
 }
@@ -51,7 +50,6 @@ func Build(spec Spec) (*Policy, error) {
 			Identity:        spec.Identity,
 		},
 		ports:     map[string]uint16{},
-		scopeID:   map[lease.ScopeID]bool{},
 		poolNames: map[poolName]int{},
 		reserved:  map[lease.IP4]bool{},
 	}
@@ -227,40 +225,32 @@ func (t Times) defaults() (Times, error) {
 
 // nameScopes gives every scope an ID that follows from what it is, so that a
 // lease keeps its scope over reloads and restarts. A lone subnet's is its
-// prefix, with the highest host bit set to mark the length; a shared network's
-// is a hash of its name. Networks whose hashes meet are told apart in the order
-// of their names.
+// prefix, with the highest host bit set to mark the length; a shared network's,
+// or a /32's, which has no host bit, is a hash of its name. Hashes that meet are
+// told apart in the order of the names.
 func (b *builder) nameScopes() {
 	p := b.p
-	var shared []int
+	taken := map[lease.ScopeID]bool{}
+	var hashed []int
 	for i := range p.Scopes {
 		sc := &p.Scopes[i]
-		if i < len(b.spec.Networks) {
-			shared = append(shared, i)
+		if i < len(b.spec.Networks) || !sc.lone() || sc.subnets[0].Bits == 32 {
+			hashed = append(hashed, i)
 			continue
-		}
-		if !sc.lone() {
-			continue // refused already
 		}
 		s := sc.subnets[0]
 		sc.ID = lease.ScopeID(s.Base | (^s.Mask>>1 + 1))
-		if s.Bits == 32 {
-			sc.ID = lease.ScopeID(s.Base)
-		}
-		for b.scopeID[sc.ID] {
-			sc.ID++ // a /32 beside the /31 that holds it
-		}
-		b.scopeID[sc.ID] = true
+		taken[sc.ID] = true
 	}
-	slices.SortFunc(shared, func(x, y int) int { return cmp.Compare(p.Scopes[x].Name, p.Scopes[y].Name) })
-	for _, i := range shared {
+	slices.SortFunc(hashed, func(x, y int) int { return cmp.Compare(p.Scopes[x].Name, p.Scopes[y].Name) })
+	for _, i := range hashed {
 		sc := &p.Scopes[i]
 		id := lease.ScopeID(fnv1a(sc.Name))
-		for id == 0 || b.scopeID[id] {
+		for id == 0 || taken[id] {
 			id = id*16777619 + 1
 		}
 		sc.ID = id
-		b.scopeID[id] = true
+		taken[id] = true
 	}
 	for i := range p.Subnets {
 		p.Subnets[i].Scope = p.Subnets[i].scope.ID

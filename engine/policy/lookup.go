@@ -87,7 +87,7 @@ func (s *Subnet) Holds(a lease.IP4) bool { return a&s.Mask == s.Base }
 
 func (s *Subnet) last() lease.IP4 { return s.Base | ^s.Mask }
 
-// A link is a port, or a VLAN on it, whose clients are on a subnet.
+// A link is a VLAN of a port whose clients are on a subnet.
 type link struct {
 	key    uint64 // port<<32 | outer<<16 | inner
 	subnet int32
@@ -146,24 +146,27 @@ func (p *Policy) Select(sel *Selector) *Subnet {
 			return s
 		}
 	}
-	return p.direct(sel)
+	return p.ingress(sel)
 }
 
-// direct is the subnet of a client on the wire itself: that of its inner VLAN,
+// ingress is the subnet of a client on the wire itself: that of its inner VLAN,
 // of its outer VLAN, of the port. A frame with a VLAN identifier of 0 is a
 // priority-tagged one and belongs to the port (IEEE 802.1Q §6.9).
-func (p *Policy) direct(sel *Selector) *Subnet {
-	if sel.NTags > 1 {
+func (p *Policy) ingress(sel *Selector) *Subnet {
+	if sel.NTags > 1 && len(p.links) > 0 {
 		if i := p.link(linkKey(sel.Port, sel.VLAN[0], sel.VLAN[1])); i >= 0 {
 			return p.subnet(i)
 		}
 	}
-	if sel.NTags > 0 {
+	if sel.NTags > 0 && len(p.links) > 0 {
 		if i := p.link(linkKey(sel.Port, sel.VLAN[0], 0)); i >= 0 {
 			return p.subnet(i)
 		}
 	}
-	return p.subnet(p.link(linkKey(sel.Port, 0, 0)))
+	if int(sel.Port) >= len(p.direct) {
+		return nil
+	}
+	return p.subnet(p.direct[sel.Port])
 }
 
 func (p *Policy) link(key uint64) int32 {

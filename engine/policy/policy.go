@@ -37,6 +37,7 @@ type Policy struct {
 	ours     []lease.IP4 // all addresses that are this server, ascending
 	prefixes segments    // address → subnet, longest prefix
 	relays   []relay     // relay addresses outside of their clients' subnets, ascending
+	direct   []int32     // port → subnet of the clients on it, -1: none
 	links    []link      // port and VLAN → subnet, ascending
 	classes  classes
 }

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exchange
+
+import (
+	"bytes"
+
+	"xdhcp/engine/frame"
+	"xdhcp/engine/lease"
+	"xdhcp/engine/policy"
+)
+
+// request is RFC 2131 §4.3.2. Which of the four states the client is in follows
+// from what it fills in (§4.3.6, table 4).
+func (d *decision) request() {
+	q := d.q
+	switch {
+	case q.HasServerID && !d.ours():
+		// The client chose another server: RFC 2131 §3.1 step 4, "those servers
+		// not selected by the DHCPREQUEST message use the message as
+		// notification that the client has declined that server's offer".
+		if d.locate() {
+			d.Table.Withdraw(d.subnet.Scope, &q.Client, d.now)
+		}
+		d.silent(frame.OtherServer)
+	case q.HasServerID && q.Ciaddr == 0 && q.Requested != 0:
+		d.selecting()
+	case !q.HasServerID && q.Ciaddr == 0 && q.Requested != 0:
+		d.rebooting()
+	case !q.HasServerID && q.Ciaddr != 0 && !q.HasRequested:
+		d.renewing()
+	default:
+		d.silent(frame.BadRequest)
+	}
+}
+
+// ready is what the states of a REQUEST have in common at their beginning.
+func (d *decision) ready() bool {
+	if !d.locate() {
+		return false
+	}
+	if d.failed() {
+		// Not even a NAK: what the table says may be more than the disk knows.
+		d.silent(frame.NotDurable)
+		return false
+	}
+	d.prepare()
+	return true
+}
+
+// selecting: the client accepts our offer.
+func (d *decision) selecting() {
+	if d.ready() {
+		d.bind(d.q.Requested)
+	}
+}
+
+// rebooting: the client asks whether the address that it remembers is right.
+func (d *decision) rebooting() {
+	if !d.ready() {
+		return
+	}
+	addr := d.q.Requested
+	if at, _, _ := d.subnet.Place(addr); at == nil {
+		// "If the DHCP server detects that the client is on the wrong net …
+		// the server SHOULD send a DHCPNAK": that takes no record.
+		d.nak(textWrongNetwork)
+		return
+	}
+	v, known := d.find()
+	switch {
+	case d.req.Reserved == addr, known && v.Addr == addr:
+		d.bind(addr)
+	case known:
+		// "If the network is correct, then the DHCP server should check if the
+		// client's notion of its IP address is correct. If not, then the
+		// server SHOULD send a DHCPNAK".
+		d.nak(textNotYours)
+	case d.req.Reserved != 0:
+		d.nak(textMoved)
+	case d.p.Authoritative:
+		d.nak(textUnknown)
+	default:
+		// "If the DHCP server has no record of this client, then it MUST remain
+		// silent".
+		d.silent(frame.UnknownClient)
+	}
+}
+
+// find is the client's record in the scope: a lease, or one that it had. An offer
+// is not one, nor is an address that it declined.
+func (d *decision) find() (lease.View, bool) {
+	v, ok := d.Table.Find(d.req.Scope, &d.req.Client, d.now)
+	switch v.Status {
+	case lease.Bound, lease.Expired, lease.Released:
+		return v, ok
+	}
+	return v, false
+}
+
+// renewing: the client has the address and wants it for longer. RENEWING and
+// REBINDING differ in whom the message is addressed to.
+func (d *decision) renewing() {
+	if !d.ready() {
+		return
+	}
+	addr := d.q.Ciaddr
+	d.recall(addr)
+	// "The DHCP server SHOULD check 'ciaddr' for correctness before replying".
+	at, _, inPool := d.subnet.Place(addr)
+	if at == nil {
+		d.unknown(textWrongNetwork)
+		return
+	}
+	v, known := d.find()
+	switch {
+	case d.req.Reserved == addr, known && v.Addr == addr:
+		d.bind(addr)
+	case known && v.Status == lease.Bound:
+		d.nak(textNotYours)
+	case inPool && !d.p.NoRecreate && (d.p.Authoritative || d.direct()):
+		d.bind(addr) // see Decide4
+	default:
+		d.unknown(textUnknown)
+	}
+}
+
+// unknown answers for a lease that is not known here: nothing, unless no other
+// server can know it either.
+func (d *decision) unknown(text string) {
+	if d.p.Authoritative {
+		d.nak(text)
+		return
+	}
+	d.silent(frame.UnknownClient)
+}
+
+// recall replaces what no relay agent has told about a client that writes to us
+// directly by what one told when the client got addr: RFC 3046 §2.2, servers
+// "MUST NOT expect [relay agent options] to always be there", and RFC 5107 §4,
+// the server "must also record the address in the suboption for use in
+// subsequent messages".
+func (d *decision) recall(addr lease.IP4) {
+	q := d.q
+	if q.Giaddr != 0 || len(q.Client.Relay) != 0 || !d.Table.Lookup(addr, &q.record) {
+		return
+	}
+	e := &q.record
+	if len(e.Relay) == 0 || e.HType != q.Client.HType || !bytes.Equal(e.HW, q.Client.HW) {
+		return // never behind a relay agent, or another client's record
+	}
+	d.req.Client.Relay = e.Relay
+	d.p.Identity.Identify(&d.req.Client, q.id[:])
+	if d.subnet != nil {
+		d.res = d.subnet.Reservation(&d.req.Client)
+		d.req.Reserved = 0
+		if d.res != nil {
+			d.req.Reserved = d.res.Addr
+		}
+	}
+	if o := policy.SubOption(e.Relay, subServerOverride); len(o) == 6 {
+		d.override = lease.IP4From(o[2:])
+	}
+}
+
+// subServerOverride is the sub-option of RFC 5107 §4.
+const subServerOverride = 11
+
+// bind gives addr to the client and acknowledges it, or says NAK.
+func (d *decision) bind(addr lease.IP4) {
+	at, options, _ := d.subnet.Place(addr)
+	if at == nil {
+		d.nak(textWrongNetwork)
+		return
+	}
+	if r := d.subnet.ReservedAt(addr); r != nil && r != d.res {
+		// The configuration gave the address to another client after this one
+		// leased it. The lease ends here, so that the other finds it free.
+		d.Table.Release(d.req.Scope, &d.req.Client, addr, d.now, d.b)
+		d.nak(textReserved)
+		return
+	}
+	if d.req.Reserved != 0 && d.req.Reserved != addr {
+		if !d.taken(d.req.Reserved) {
+			d.nak(textMoved) // and the next DISCOVER gets it
+			return
+		}
+		d.req.Reserved = 0
+	}
+	valid := at.Times.For(d.q.WantTime, d.q.HasTime)
+	out, g := d.Table.Commit(&d.req, addr, valid, d.now, d.b)
+	switch out {
+	case lease.OK:
+	case lease.BadClient, lease.Busy:
+		d.silent(refusal(out))
+		return
+	default:
+		// RFC 2131 §3.1 step 4: "If the selected server is unable to satisfy the
+		// DHCPREQUEST message (e.g., the requested network address has been
+		// allocated), the server SHOULD respond with a DHCPNAK message."
+		d.nak(textNotYours)
+		return
+	}
+	d.a.Yiaddr = addr
+	d.a.Ciaddr = d.q.Ciaddr
+	d.a.Wait = g.Ticket
+	d.answer(Ack, at, options)
+	d.times(at, g.Valid)
+}
+
+// taken says whether another client has a lease on the address.
+func (d *decision) taken(addr lease.IP4) bool {
+	e := &d.q.rival
+	if !d.Table.Lookup(addr, e) || e.Status != lease.Bound || e.Expires <= d.now {
+		return false
+	}
+	return e.Kind != d.req.Client.Kind || !bytes.Equal(e.ID, d.req.Client.ID)
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"xdhcp/engine/lease"
+)
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func ip(s string) lease.IP4 { return ip4(addr(s)) }
+
+// pool parses "192.0.2.1-192.0.2.9".
+func pool(s string) PoolSpec {
+	first, last, _ := strings.Cut(s, "-")
+	return PoolSpec{Ranges: []Range{{addr(first), addr(last)}}}
+}
+
+func hour() Times { return Times{Valid: 3600} }
+
+func subnet(prefix string, pools ...string) SubnetSpec {
+	s := SubnetSpec{Prefix: netip.MustParsePrefix(prefix), Times: hour()}
+	for _, p := range pools {
+		s.Pools = append(s.Pools, pool(p))
+	}
+	return s
+}
+
+func opt(code uint8, data ...byte) Option { return Option{Code: code, Data: data} }
+
+func mustBuild(t testing.TB, s Spec) *Policy {
+	t.Helper()
+	p, err := Build(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func name(s *Subnet) string {
+	if s == nil {
+		return "none"
+	}
+	return netip.PrefixFrom(netip.AddrFrom4(s.Base.As4()), int(s.Bits)).String()
+}

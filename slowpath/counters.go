@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package slowpath
+
+import (
+	"sync/atomic"
+
+	"xdhcp/engine/frame"
+)
+
+// Counters count what became of the packets. Any goroutine may read them.
+type Counters struct {
+	verdicts [frame.Punt + 1]atomic.Uint64
+	reasons  [frame.NumReasons]atomic.Uint64
+	punted   [frame.NumReasons]atomic.Uint64
+	kernel   atomic.Uint64
+	leftOut  atomic.Uint64
+	noRelay  atomic.Uint64
+}
+
+func (c *Counters) add(v frame.Verdict, why frame.Reason) {
+	c.verdicts[v].Add(1)
+	c.reasons[why].Add(1)
+}
+
+// Verdict is how many packets met v. A reply that was parked counts as Await,
+// and once more as Drop if it was then given up; so does one that could not be
+// sent.
+func (c *Counters) Verdict(v frame.Verdict) uint64 { return c.verdicts[v].Load() }
+
+// Reason is how many packets met their verdict for the reason why.
+func (c *Counters) Reason(why frame.Reason) uint64 { return c.reasons[why].Load() }
+
+// Punted is how many frames the workers sent here for the reason why.
+func (c *Counters) Punted(why frame.Reason) uint64 { return c.punted[why].Load() }
+
+// Kernel is how many packets the kernel's UDP has delivered.
+func (c *Counters) Kernel() uint64 { return c.kernel.Load() }
+
+// LeftOut is how many options did not fit into their replies.
+func (c *Counters) LeftOut() uint64 { return c.leftOut.Load() }
+
+// RelayLeftOut is how many replies went without option 82 for want of room
+// (RFC 3046 §2.2).
+func (c *Counters) RelayLeftOut() uint64 { return c.noRelay.Load() }

@@ -77,15 +77,15 @@ type Config struct {
 	Busy bool
 }
 
-// link is what Open needs to know of the interface.
-type link struct {
+// device is what Open needs to know of the interface.
+type device struct {
 	name  string
 	index int
 	mtu   int
 	up    bool
 }
 
-func findLink(c *Config) (link, error) {
+func findLink(c *Config) (device, error) {
 	var (
 		ifi *net.Interface
 		err error
@@ -106,14 +106,14 @@ func findLink(c *Config) (link, error) {
 		if !errors.As(err, &errno) {
 			err = unix.ENODEV
 		}
-		return link{name: name}, err
+		return device{name: name}, err
 	}
-	return link{name: ifi.Name, index: ifi.Index, mtu: ifi.MTU, up: ifi.Flags&net.FlagUp != 0}, nil
+	return device{name: ifi.Name, index: ifi.Index, mtu: ifi.MTU, up: ifi.Flags&net.FlagUp != 0}, nil
 }
 
 // complete checks the configuration against the interface and fills what was
 // left to default.
-func (c *Config) complete(l link) error {
+func (c *Config) complete(l device) error {
 	if c.Frames == 0 {
 		c.Frames = defaultFrames
 	}

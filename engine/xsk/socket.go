@@ -46,7 +46,7 @@ type Socket struct {
 
 	// Fixed at Open.
 	cfg    Config
-	link   link
+	link   device
 	frames int
 	info   Info
 	event  int // the eventfd of Wake

@@ -84,7 +84,7 @@ func heapSocket() (*Socket, *fakeKernel) {
 		rx: newHeapRing[unix.XDPDesc](frames), tx: newHeapRing[unix.XDPDesc](frames),
 	}
 	k.tx.flags.Store(unix.XDP_RING_NEED_WAKEUP) // as copy mode has it
-	s := &Socket{port: 7, fd: -1, link: link{name: "eth0"}, cfg: Config{Queue: 3}}
+	s := &Socket{port: 7, fd: -1, event: -1, link: device{name: "eth0"}, cfg: Config{Queue: 3}}
 	s.attach(k.umem, smallChunk, k.fill.producer(), k.tx.producer(), k.rx.consumer(), k.comp.consumer(), k)
 	return s, k
 }

@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Makes a veth lab in its own network namespaces, says how to use it, and
+# removes it at Ctrl-C. QUEUES=n gives each end n queues.
+set -eu
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/sbin:/sbin
+. scripts/lib.sh
+
+dir= sleeper=
+stop() {
+	[ -z "$sleeper" ] || kill "$sleeper"
+	lab_down
+	[ -z "$dir" ] || rm -rf "$dir"
+}
+trap stop EXIT
+trap 'exit 0' INT TERM HUP
+dir=$(mktemp -d)
+lab_up
+lab_config >"$dir/xdhcp.yaml"
+
+cat <<TEXT
+The lab is up: $srv [srv0 $lab_addr/24] ═════ [cli0] $cli
+
+  a server       ip netns exec $srv bin/xdhcpd serve -c $dir/xdhcp.yaml --state $dir/state
+  a client       ip netns exec $cli udhcpc -f -i cli0 -s $PWD/scripts/udhcpc.script
+  a shell        ip netns exec $srv bash
+  what passes    ip netns exec $cli tcpdump -eni cli0
+  the program    ip netns exec $srv bpftool net
+  the leases     bin/xdhcpd leases --state $dir/state
+
+tcpdump sees nothing of DHCP on srv0: XDP takes it before. Ctrl-C removes all of it.
+TEXT
+# The shell waits in a builtin, so that it handles a signal at once.
+sleep infinity &
+sleeper=$!
+wait

@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Shows the server at work: makes a veth lab in its own network namespaces,
+# serves one end, and lets a real client take a lease on the other. Stays until
+# Ctrl-C (ONCE=1: ends when the client has its lease), then removes all of it.
+#
+#   IFACE=eth1 CONFIG=xdhcp.yaml scripts/run.sh   serves a real interface instead
+set -eu
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/sbin:/sbin
+. scripts/lib.sh
+
+xdhcpd=${XDHCPD:-bin/xdhcpd}
+[ -x "$xdhcpd" ] || die "$xdhcpd is not there: run make build"
+
+if [ -n "${IFACE-}${CONFIG-}" ]; then
+	[ -n "${IFACE-}" ] && [ -n "${CONFIG-}" ] || die "IFACE and CONFIG go together: make run IFACE=eth1 CONFIG=xdhcp.yaml"
+	[ -e "/sys/class/net/$IFACE" ] || die "there is no interface $IFACE here"
+	grep -qw -- "$IFACE" "$CONFIG" || die "$CONFIG does not serve $IFACE: name it under interfaces"
+	if [ -n "${STATE-}" ]; then
+		exec "$xdhcpd" serve -c "$CONFIG" --state "$STATE"
+	fi
+	exec "$xdhcpd" serve -c "$CONFIG"
+fi
+
+dir= server=
+# stop ends the server as a service manager would; one that is not gone after
+# five seconds ends with its namespace.
+stop() {
+	tries=0
+	[ -z "$server" ] || kill -TERM "$server" 2>/dev/null || :
+	while [ -n "$server" ] && kill -0 "$server" 2>/dev/null && [ $tries -lt 50 ]; do
+		tries=$((tries + 1))
+		sleep 0.1
+	done
+	lab_down
+	[ -z "$dir" ] || rm -rf "$dir"
+}
+trap stop EXIT
+trap 'exit 0' INT TERM HUP
+dir=$(mktemp -d)
+lab_up
+lab_config >"$dir/xdhcp.yaml"
+mkdir "$dir/state"
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "the configuration"
+cat "$dir/xdhcp.yaml"
+
+step "the server starts"
+ip netns exec "$srv" "$xdhcpd" serve -c "$dir/xdhcp.yaml" --state "$dir/state" >"$dir/log" 2>&1 &
+server=$!
+tail -n +1 -f --pid="$server" "$dir/log" 2>/dev/null | sed -u 's/^/  server| /' &
+shown=$!
+ended() {
+	wait "$shown" # all that it said is on the screen
+	die "the server has ended"
+}
+tries=0
+until grep -qw ready "$dir/log"; do
+	kill -0 "$server" 2>/dev/null || ended
+	tries=$((tries + 1))
+	[ $tries -lt 150 ] || die "the server is not ready after 15 seconds"
+	sleep 0.1
+done
+
+step "a client asks (udhcpc in the namespace $cli)"
+ip netns exec "$cli" udhcpc -f -q -n -t 5 -T 1 -i cli0 -s "$PWD/scripts/udhcpc.script" 2>&1 | sed -u 's/^/  client| /' &
+wait $!
+ip -n "$cli" -4 -o addr show dev cli0 | grep -q 'inet 10\.67\.0\.' || die "the client has no lease"
+
+step "xdhcpd leases"
+"$xdhcpd" leases --state "$dir/state"
+step "xdhcpd status"
+"$xdhcpd" status --state "$dir/state"
+[ "${ONCE-}" != 1 ] || exit 0
+
+step "the server keeps serving; another client:"
+echo "  ip netns exec $cli udhcpc -f -i cli0 -s $PWD/scripts/udhcpc.script"
+echo "  Ctrl-C ends it"
+wait "$server" || ended

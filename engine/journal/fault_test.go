@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"xdhcp/engine/journal/errfs"
+)
+
+// history is a short life of a server: two starts, several segments, two
+// snapshots, and segments that are used again. It stops at the first error, as a
+// server does, and returns the client and what the journal had promised.
+func history(fs *errfs.FS) (*client, *model) {
+	c := newClient(1)
+	for start := range 2 {
+		o := small(fs)
+		recovered := newModel()
+		j, _, err := Open("state", recovered, o)
+		if err != nil {
+			return c, c.promised
+		}
+		if start > 0 {
+			for _, b := range c.batches {
+				b.Reset()
+			}
+		}
+		// The table of this start is what was recovered; in this history, where the
+		// first start ends in order, that is all there was.
+		j.table = c.table
+		for i := range 24 {
+			for k, b := range c.batches {
+				if (i+k)%3 != 0 {
+					c.some(1+c.rng.IntN(6), b)
+					c.append(j, b)
+				}
+			}
+			err := j.step()
+			c.promise(j)
+			if err != nil {
+				j.Close()
+				return c, c.promised
+			}
+			if i == 20 {
+				if err := j.snapshotNow(context.Background()); err != nil {
+					continue // goes on without
+				}
+			}
+		}
+		j.Close()
+	}
+	return c, c.promised
+}
+
+// crashes are choices of what survives of unsynced writes and names.
+var crashes = []struct {
+	name  string
+	names bool
+	keep  func(int) bool
+}{
+	{"nothing unsynced survives", false, nil},
+	{"names survive, data not", true, nil},
+	{"data survives, names not", false, func(int) bool { return true }},
+	{"all survives", true, func(int) bool { return true }},
+	{"every other sector", true, func(i int) bool { return i%2 == 0 }},
+	{"the other sectors", false, func(i int) bool { return i%2 == 1 }},
+	{"all but the first", true, func(i int) bool { return i != 0 }},
+	{"only the first", true, func(i int) bool { return i == 0 }},
+}
+
+func TestHistoryWithoutFaults(t *testing.T) {
+	fs := errfs.New()
+	c, least := history(fs)
+	if len(least.m) == 0 || fs.Ops() < 100 {
+		t.Fatalf("the history is too short to prove anything: %d addresses, %d operations", len(least.m), fs.Ops())
+	}
+	_, got, r := open(t, fs)
+	c.check(t, least, got)
+	for a := range c.table.m {
+		if !same(c.table.m[a], got.m[a]) {
+			t.Errorf("%v: got %+v, want %+v", a, got.m[a], c.table.m[a])
+		}
+	}
+	if r.SnapshotSeq == 0 || r.Starts != 3 || r.Cut != nil {
+		t.Errorf("recovery: %+v", r)
+	}
+}
+
+// Each operation in turn fails, is cut short, finds the disk full, or is the last
+// before the power goes; then the server starts again, with every choice of what
+// the disk had kept. What had been called durable is there, always.
+func TestEveryFault(t *testing.T) {
+	healthy := errfs.New()
+	history(healthy)
+	for _, fault := range []errfs.Fault{errfs.Fail, errfs.Short, errfs.NoSpace, errfs.PowerCut} {
+		for n := 1; n <= healthy.Ops(); n++ {
+			fs := errfs.New()
+			var hit errfs.Op
+			fs.Inject = func(op errfs.Op) errfs.Fault {
+				if op.N == n {
+					hit = op
+					return fault
+				}
+				return errfs.None
+			}
+			c, least := history(fs)
+			for _, crash := range crashes {
+				name := fmt.Sprintf("fault %d at operation %d (%v %s), then %s", fault, n, hit.Kind, hit.Name, crash.name)
+				after := fs.Crash(crash.names, crash.keep)
+				recoverTwice(t, name, after, c, least)
+			}
+			if fault != errfs.PowerCut {
+				// The process dies, or is restarted, without a loss of power.
+				fs.Inject = nil
+				recoverTwice(t, fmt.Sprintf("fault %d at operation %d (%v %s), then a restart", fault, n, hit.Kind, hit.Name), fs, c, least)
+			}
+		}
+	}
+}
+
+// recoverTwice recovers, loses the power once more before anything else is
+// written, and recovers again: what the first recovery found must not be lost.
+func recoverTwice(t *testing.T, name string, fs *errfs.FS, c *client, least *model) {
+	t.Helper()
+	first := newModel()
+	j, _, err := Open("state", first, small(fs))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	c.check(t, least, first)
+	if t.Failed() {
+		t.Fatal(name)
+	}
+	j.Close()
+	again := newModel()
+	j, _, err = Open("state", again, small(fs.Crash(false, nil)))
+	if err != nil {
+		t.Fatalf("%s, and again: %v", name, err)
+	}
+	defer j.Close()
+	for a, want := range first.m {
+		if got, ok := again.m[a]; !ok || got.Version < want.Version {
+			t.Fatalf("%s: the second recovery found version %d of %v, the first had found %d", name, got.Version, a, want.Version)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"math/bits"
+	"sync/atomic"
+
+	"xdhcp/engine/lease"
+)
+
+// lane is the way of one appender's changes to the committer. Neither side ever
+// waits for the other: the chunk that is being filled changes hands by a swap.
+type lane struct {
+	// filling holds what was appended and not yet taken. The appender takes it
+	// out while it adds (so that the committer sees nil), then puts it back;
+	// the committer takes it and leaves nil. Nobody else stores.
+	filling atomic.Pointer[chunk]
+	// spare is an empty chunk on its way back from the committer.
+	spare atomic.Pointer[chunk]
+	// durable is the number of the newest batch on disk. Only the committer stores.
+	durable atomic.Uint64
+	notify  atomic.Pointer[func()]
+	_       [96]byte // one lane, two cache lines: neighbours do not disturb each other
+}
+
+// chunk is a run of batches of one lane.
+type chunk struct {
+	lane  uint8
+	b     []byte
+	done  int // bytes of b already in the log
+	marks []mark
+	mark  int // the first of marks that is not durable
+}
+
+// mark says where a batch ends in its chunk.
+type mark struct {
+	end     int
+	changes int
+	number  uint64
+}
+
+// keepChunk is the size above which a chunk, grown while the disk stalled, is
+// left to the garbage collector.
+const keepChunk = 1 << 20
+
+// Append takes the changes of b, whose lane nobody else appends to at the same
+// time, and returns without waiting for anything. b may be reset at once.
+func (j *Journal) Append(b *lease.Batch) {
+	if b.Len() == 0 || j.failed.Load() != nil {
+		return // after a failure nothing becomes durable, so nothing is kept
+	}
+	l := &j.lanes[b.Lane()]
+	c := l.filling.Swap(nil)
+	if c == nil {
+		if c = l.spare.Swap(nil); c == nil {
+			c = &chunk{lane: b.Lane()}
+		}
+	}
+	c.b = append(c.b, b.Bytes()...)
+	c.marks = append(c.marks, mark{len(c.b), b.Len(), b.Ticket().Number()})
+	l.filling.Store(c)
+	if word, bit := b.Lane()/64, uint64(1)<<(b.Lane()%64); j.used[word].Load()&bit == 0 {
+		j.used[word].Or(bit)
+	}
+	j.wake.added(int64(len(b.Bytes())))
+}
+
+// Durable says whether the batch is on disk; an atomic load. With async
+// durability it says yes at once.
+func (j *Journal) Durable(t lease.Ticket) bool {
+	return t == 0 || j.async || t.Number() <= j.lanes[t.Lane()].durable.Load()
+}
+
+// Notify sets the function that the committer calls each time that anything
+// became durable, and when the journal fails. It must be cheap and must not call
+// the journal back, except for Durable and Err.
+func (j *Journal) Notify(lane uint8, fn func()) {
+	if fn == nil {
+		j.lanes[lane].notify.Store(nil)
+	} else {
+		j.lanes[lane].notify.Store(&fn)
+	}
+	j.notified[lane/64].Or(1 << (lane % 64))
+}
+
+func (j *Journal) notifyAll() {
+	for w := range j.notified {
+		for m := j.notified[w].Load(); m != 0; m &= m - 1 {
+			if fn := j.lanes[w*64+bits.TrailingZeros64(m)].notify.Load(); fn != nil {
+				(*fn)()
+			}
+		}
+	}
+}
+
+// take appends all that lies in the lanes to q.
+func (j *Journal) take(q []*chunk) []*chunk {
+	for w := range j.used {
+		for m := j.used[w].Load(); m != 0; m &= m - 1 {
+			if c := j.lanes[w*64+bits.TrailingZeros64(m)].filling.Swap(nil); c != nil {
+				q = append(q, c)
+			}
+		}
+	}
+	return q
+}
+
+// giveBack returns an emptied chunk to its lane.
+func (j *Journal) giveBack(c *chunk) {
+	if cap(c.b) > keepChunk {
+		return
+	}
+	c.b, c.done, c.marks, c.mark = c.b[:0], 0, c.marks[:0], 0
+	j.lanes[c.lane].spare.Store(c)
+}

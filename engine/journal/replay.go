@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"xdhcp/engine/journal/vfs"
+	"xdhcp/engine/lease"
+)
+
+// Table is what the journal replays into and takes its snapshots from;
+// *lease.Table is one.
+type Table interface {
+	// Apply replays one encoded change. It is called by several goroutines at
+	// once, but all changes of one address come from one of them, in the order of
+	// the log.
+	Apply(rec []byte) error
+	Shards() int
+	// EachShard calls fn with every record of a shard that was ever journaled,
+	// the free ones too: their version tells old changes from new ones.
+	EachShard(shard int, fn func(*lease.Entry) bool) bool
+}
+
+// Recovery is what was found in the state directory and what was made of it.
+type Recovery struct {
+	Fresh       bool // there was nothing
+	SnapshotSeq uint64
+	Records     uint64 // from the snapshot
+	Changes     uint64 // from the log
+	Segments    int
+	LastGroup   uint64
+	Starts      uint32     // of servers on this state, this one included
+	LastTime    lease.Time // newest time on record
+	Took        time.Duration
+
+	// Cut says where an unfinished group was cut off, if one was seen. It was not
+	// durable, so nobody was told about the changes in it.
+	Cut *Cut
+	// Ignored counts groups that are missing or damaged, but older than the snapshot.
+	Ignored uint64
+	// Holds are addresses that a repair could not account for. Those that have no
+	// record must not be given to anybody before the time.
+	Holds []Hold
+	// ClockHeld is by how much leases end later because the clock has jumped.
+	ClockHeld time.Duration
+}
+
+// Cut is a torn tail.
+type Cut struct {
+	File   string
+	Offset int64
+}
+
+// Hold is a range of addresses, both ends included.
+type Hold struct {
+	First, Last lease.IP4
+	Until       lease.Time
+}
+
+// replayer feeds records to a table from several goroutines, each of which has
+// the addresses of one residue class. A nil sink only checks.
+type replayer struct {
+	sink Table
+
+	ways    []chan replayed
+	done    sync.WaitGroup
+	failed  atomic.Pointer[error]
+	applied atomic.Uint64
+
+	mu      sync.Mutex
+	expires lease.Time
+	newest  lease.Time
+}
+
+// replayed is a run of payloads; release is called when all ways have seen it.
+type replayed struct {
+	payloads [][]byte
+	file     string
+	left     *atomic.Int32
+	release  func()
+}
+
+func newReplayer(sink Table) *replayer {
+	r := &replayer{sink: sink, ways: make([]chan replayed, runtime.GOMAXPROCS(0))}
+	for i := range r.ways {
+		r.ways[i] = make(chan replayed, 2)
+		r.done.Add(1)
+		go r.way(uint32(i), r.ways[i])
+	}
+	return r
+}
+
+// feed gives payloads to all ways, which keep their order.
+func (r *replayer) feed(file string, payloads [][]byte, release func()) {
+	left := new(atomic.Int32)
+	left.Store(int32(len(r.ways)))
+	for _, w := range r.ways {
+		w <- replayed{payloads, file, left, release}
+	}
+}
+
+// finish waits until everything is applied.
+func (r *replayer) finish() error {
+	for _, w := range r.ways {
+		close(w)
+	}
+	r.done.Wait()
+	if err := r.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (r *replayer) way(me uint32, work chan replayed) {
+	defer r.done.Done()
+	var t tally
+	for w := range work {
+		for _, p := range w.payloads {
+			if r.failed.Load() != nil {
+				break
+			}
+			if err := r.apply(me, uint32(len(r.ways)), p, &t); err != nil {
+				err = fmt.Errorf("%s: %w", w.file, err)
+				r.failed.CompareAndSwap(nil, &err)
+			}
+		}
+		if w.left.Add(-1) == 0 && w.release != nil {
+			w.release()
+		}
+	}
+	r.add(&t)
+}
+
+// direct applies a payload in the caller's goroutine: for snapshots, in which an
+// address is found once.
+func (r *replayer) direct(payload []byte) error {
+	var t tally
+	defer r.add(&t)
+	return r.apply(0, 1, payload, &t)
+}
+
+// tally is what a goroutine has seen of the records.
+type tally struct {
+	n               uint64
+	expires, newest lease.Time
+}
+
+func (r *replayer) add(t *tally) {
+	r.applied.Add(t.n)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expires, r.newest = max(r.expires, t.expires), max(r.newest, t.newest)
+}
+
+func (r *replayer) apply(me, ways uint32, payload []byte, t *tally) error {
+	for len(payload) > 0 {
+		rec, rest, err := lease.Next(payload)
+		if err != nil {
+			return fmt.Errorf("what checks as a whole holds a broken record: %w", err)
+		}
+		payload = rest
+		if ways > 1 && uint32(recAddr(rec))%ways != me {
+			continue
+		}
+		t.n++
+		t.newest = max(t.newest, recAt(rec))
+		if e := recExpires(rec); e != lease.Never {
+			t.expires = max(t.expires, e)
+		}
+		if r.sink == nil {
+			continue
+		}
+		if err := r.sink.Apply(rec); err != nil {
+			return fmt.Errorf("replay the record of %v: %w", recAddr(rec), err)
+		}
+	}
+	return nil
+}
+
+// The fixed part of an encoded lease.Change, for those who need no more of it.
+
+func recOp(rec []byte) lease.Op    { return lease.Op(rec[2]) }
+func recFull(rec []byte) bool      { return rec[3]&1 != 0 }
+func recAddr(rec []byte) lease.IP4 { return lease.IP4(le.Uint32(rec[4:])) }
+func recVersion(rec []byte) uint32 { return le.Uint32(rec[8:]) }
+func recAt(rec []byte) lease.Time  { return lease.Time(le.Uint32(rec[12:])) }
+func recExpires(rec []byte) lease.Time {
+	if len(rec) < 20 {
+		return 0
+	}
+	return lease.Time(le.Uint32(rec[16:]))
+}
+
+// replayLog reads the log beyond covered, several segments at a time, and feeds
+// its changes to r in order. It changes nothing on disk.
+func replayLog(fs vfs.FS, segs []listed, id, covered uint64, r *replayer) (*sequencer, error) {
+	q := &sequencer{covered: covered, first: map[uint64]uint64{}}
+	segs = skipCovered(fs, segs, covered)
+	for _, l := range segs {
+		switch {
+		case l.header != nil:
+			return nil, &DamageError{segName(l.index), 0, l.header.Error()}
+		case id != 0 && l.log != id:
+			return nil, &DamageError{segName(l.index), 0, "the segment belongs to another log"}
+		}
+		id = l.log
+	}
+
+	type result struct {
+		s   *scanned
+		err error
+	}
+	ahead := runtime.GOMAXPROCS(0)
+	results := make([]chan result, len(segs))
+	for i := range results {
+		results[i] = make(chan result, 1)
+	}
+	buffers := make(chan []byte, ahead+2) // bounds how many segments are in memory
+	for range cap(buffers) {
+		buffers <- nil
+	}
+	stop := make(chan struct{})
+	defer close(stop)
+	var next atomic.Int64
+	for range min(ahead, len(segs)) {
+		go func() {
+			for {
+				// The buffer first: who has the lowest segment must never wait for
+				// one that a later segment occupies.
+				var b []byte
+				select {
+				case b = <-buffers:
+				case <-stop:
+					return
+				}
+				i := int(next.Add(1)) - 1
+				if i >= len(segs) {
+					buffers <- b
+					return
+				}
+				b, err := readAll(fs, segName(segs[i].index), b)
+				if err != nil {
+					results[i] <- result{nil, fmt.Errorf("read log: %w", err)}
+					continue
+				}
+				results[i] <- result{scan(segs[i].segment, b, nil), nil}
+			}
+		}()
+	}
+	for i := range segs {
+		res := <-results[i]
+		if res.err != nil {
+			return nil, res.err
+		}
+		s := res.s
+		groups, err := q.accept(s)
+		if err != nil {
+			return nil, err
+		}
+		var payloads [][]byte
+		for j := range groups {
+			if groups[j].seq > covered && groups[j].kind == kindChanges {
+				payloads = append(payloads, s.payload(&groups[j]))
+			}
+		}
+		q.noteTail(s)
+		r.feed(segName(s.index), payloads, func() { buffers <- s.b })
+	}
+	if q.seq < covered {
+		return nil, &DamageError{logDir, 0, fmt.Sprintf("the log ends with group %d, but the snapshot goes up to group %d", q.seq, covered)}
+	}
+	return q, nil
+}
+
+// skipCovered leaves out segments that end before what a snapshot covers, judged
+// by a checked group at the beginning of the segment after them.
+func skipCovered(fs vfs.FS, segs []listed, covered uint64) []listed {
+	for len(segs) > 1 {
+		g, ok := firstGroup(fs, segs[1])
+		if !ok || g.seq > covered+1 {
+			break
+		}
+		segs = segs[1:]
+	}
+	return segs
+}
+
+func firstGroup(fs vfs.FS, l listed) (group, bool) {
+	if l.header != nil {
+		return group{}, false
+	}
+	f, err := fs.Open(segName(l.index))
+	if err != nil {
+		return group{}, false
+	}
+	defer f.Close()
+	b := make([]byte, page)
+	if n, _ := f.ReadAt(b, page); n < groupHead {
+		return group{}, false
+	}
+	if want := int64(groupHead) + int64(le.Uint32(b[offLen:])); want > page {
+		if want > maxGroup {
+			return group{}, false
+		}
+		b = make([]byte, want)
+		n, _ := f.ReadAt(b, page)
+		b = b[:n]
+	}
+	return parseGroup(b, l.seed())
+}

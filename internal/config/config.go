@@ -44,12 +44,12 @@ type Interface struct {
 	At      Place
 }
 
-// A Lease is a set of lease times in seconds, each up to Infinite. It always
-// holds Renew ≤ Rebind ≤ Valid and Min ≤ Valid ≤ Max.
+// A Lease is a set of lease times in seconds, each up to Infinite. Renew ≤
+// Rebind ≤ Valid, where they are given, and Min ≤ Valid ≤ Max.
 type Lease struct {
 	Valid  uint32 // for a client that does not ask for a time
-	Renew  uint32 // T1; where the file is silent, half of Valid (RFC 2131 §4.4.5)
-	Rebind uint32 // T2; where the file is silent, 7/8 of Valid
+	Renew  uint32 // T1; 0: half of the lease that is given (RFC 2131 §4.4.5)
+	Rebind uint32 // T2; 0: 7/8 of it
 	Min    uint32 // bounds of what a client may ask for with option 51;
 	Max    uint32 // where the file is silent both are Valid: the wish does not count
 }
@@ -84,12 +84,12 @@ type Pool struct {
 // A Range is the addresses from First to Last, both included.
 type Range struct{ First, Last netip.Addr }
 
-// A Reservation gives one client one address.
+// A Reservation gives one client an address, options, or both.
 type Reservation struct {
 	MAC      [6]byte
-	Address  netip.Addr
-	Hostname string   // Options holds it as option 12 already
-	Options  []Option // over those of the subnet and the top level
+	Address  netip.Addr // not valid: one from the pools
+	Hostname string     // Options holds it as option 12 already
+	Options  []Option   // over those of the subnet and the top level
 	At       Place
 }
 
@@ -101,7 +101,7 @@ type Class struct {
 	At      Place
 }
 
-// A Match says which clients are in a class. All of it must hold.
+// A Match says which clients are in a class.
 type Match struct {
 	VendorClass string // option 60, exactly
 }
@@ -110,7 +110,7 @@ type Match struct {
 type Option struct {
 	Code uint8
 	Name string
-	Data []byte // at most 255 bytes
+	Data []byte // up to maxOption bytes; more than 255 go out in pieces (RFC 3396)
 	At   Place
 }
 

@@ -2,7 +2,148 @@
 
 package config
 
+import (
+	"strings"
+	"unicode/utf8"
+
+	"xdhcp/internal/option"
+)
+
+// Defaults of what the file does not say.
+const (
+	DefaultState            = "/var/lib/xdhcp"
+	DefaultValid            = 3600 // seconds
+	DefaultOfferHold        = 60   // covers a client's retransmissions of RFC 2131 §4.1
+	DefaultDeclineProbation = 600
+)
+
+var topKeys = keySet{
+	known: []string{
+		"interfaces", "state", "durability", "authoritative", "offer-hold", "decline-probation", "identity",
+		"lease", "options", "option-definitions", "subnets", "classes",
+	},
+	later: []string{"shared-networks"},
+	others: map[string]string{
+		"subnet": "subnets", "subnet4": "subnets", "interface": "interfaces", "option-data": "options",
+		"option-def": "option-definitions", "client-classes": "classes", "probation": "decline-probation",
+		"lease-time": "lease", "valid-lifetime": "lease", "host-reservation-identifiers": "identity",
+		"interfaces-config": "interfaces", "decline-probation-period": "decline-probation",
+	},
+}
+
 // Parse reads the text of a configuration; file is its name in problems.
 func Parse(file string, data []byte) (*Config, []Problem) {
-	return nil, []Problem{{File: file, Msg: "the file says nothing"}}
+	c := &checker{file: file, text: string(data), reg: option.NewRegistry()}
+	if !utf8.Valid(data) {
+		c.fail(nil, nil, "is not UTF-8")
+		return nil, c.problems
+	}
+	c.text = strings.TrimPrefix(c.text, "\ufeff")
+	if isKea(c.text) {
+		c.fail(nil, nil, "is a configuration of Kea, which is not supported yet")
+		return nil, c.problems
+	}
+	top, err := read(c.text)
+	if err != nil {
+		var at *node
+		if err.place.Line > 0 {
+			at = &node{place: err.place}
+		}
+		c.fail(nil, at, "%s", err.msg)
+		return nil, c.problems
+	}
+	if top == nil || top.kind == nullNode {
+		c.fail(nil, nil, "says nothing: at least interfaces and subnets are wanted")
+		return nil, c.problems
+	}
+	cfg := c.top(top)
+	if len(c.problems) > 0 {
+		return nil, sorted(c.problems)
+	}
+	cfg.Warnings = sorted(c.warnings)
+	return cfg, nil
+}
+
+// isKea recognises a file of Kea by its object Dhcp4 or Dhcp6: JSON with
+// comments that YAML does not know.
+func isKea(text string) bool {
+	for _, word := range []string{`"Dhcp4"`, `"Dhcp6"`} {
+		if i := strings.Index(text, word); i >= 0 {
+			before := strings.TrimSpace(text[:i])
+			after := strings.TrimSpace(text[i+len(word):])
+			if strings.HasSuffix(before, "{") && strings.HasPrefix(after, ":") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (c *checker) top(n *node) *Config {
+	cfg := &Config{
+		File:             c.file,
+		State:            DefaultState,
+		OfferHold:        DefaultOfferHold,
+		DeclineProbation: DefaultDeclineProbation,
+		Lease:            Lease{Valid: DefaultValid, Min: DefaultValid, Max: DefaultValid},
+	}
+	var root *path
+	if !c.isMap(root, n, &topKeys) {
+		return cfg
+	}
+	// Names that options have further down.
+	if v := n.get("option-definitions"); v != nil {
+		c.definitions(root.at("option-definitions"), v)
+	}
+	if v := n.get("interfaces"); v != nil {
+		cfg.Interfaces = c.interfaces(root.at("interfaces"), v)
+	} else {
+		c.fail(root.at("interfaces"), n, "is missing: name the interfaces to serve, as in [eth1]")
+	}
+	if v := n.get("state"); v != nil {
+		cfg.State = c.short(root.at("state"), v, 4000)
+	}
+	if v := n.get("durability"); v != nil {
+		cfg.Durability = Durability(c.word(root.at("durability"), v, durabilityWords))
+	}
+	if v := n.get("authoritative"); v != nil {
+		cfg.Authoritative = c.boolean(root.at("authoritative"), v)
+	}
+	if v := n.get("offer-hold"); v != nil {
+		cfg.OfferHold = c.limited(root.at("offer-hold"), v, cfg.OfferHold)
+	}
+	if v := n.get("decline-probation"); v != nil {
+		cfg.DeclineProbation = c.limited(root.at("decline-probation"), v, cfg.DeclineProbation)
+	}
+	if v := n.get("identity"); v != nil {
+		cfg.Identity = c.identity(root.at("identity"), v)
+	}
+	if v := n.get("lease"); v != nil {
+		cfg.Lease = c.lease(root.at("lease"), v, cfg.Lease)
+	}
+	if v := n.get("options"); v != nil {
+		cfg.Options = c.options(root.at("options"), v)
+	}
+	if v := n.get("classes"); v != nil {
+		cfg.Classes = c.classes(root.at("classes"), v)
+	}
+	if v := n.get("subnets"); v != nil {
+		cfg.Subnets = c.subnets(root.at("subnets"), v, cfg)
+	} else {
+		c.fail(root.at("subnets"), n, "is missing: name at least one subnet, as in [{subnet: 192.0.2.0/24, pools: [192.0.2.10-192.0.2.99]}]")
+	}
+	return cfg
+}
+
+// laterIdentities are words that will be understood.
+var laterIdentities = []string{"circuit-id", "remote-id", "circuit-remote", "flex-id"}
+
+func (c *checker) identity(p *path, n *node) Identity {
+	for _, w := range laterIdentities {
+		if n.kind == scalarNode && n.text == w {
+			c.fail(p, n, "%s is not supported yet", w)
+			return 0
+		}
+	}
+	return Identity(c.word(p, n, identityWords))
 }

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"cmp"
+	"encoding/binary"
+	"hash/fnv"
+	"net/netip"
+	"slices"
+	"strconv"
+)
+
+var subnetKeys = keySet{
+	known: []string{
+		"subnet", "pools", "exclude", "lease", "options", "reservations", "id", "next-server", "server-name", "boot-file",
+	},
+	later: []string{
+		"interface", "relay", "relays", "vlan", "shared-network", "authoritative", "server-id", "classes", "delegate", "limits", "rapid-commit",
+	},
+	others: map[string]string{
+		"prefix": "subnet", "network": "subnet", "cidr": "subnet", "range": "pools", "pool": "pools",
+		"hosts": "reservations", "static": "reservations", "reservation": "reservations", "lease-time": "lease",
+		"valid-lifetime": "lease", "option-data": "options", "server-hostname": "server-name",
+		"boot-file-name": "boot-file", "filename": "boot-file", "exclusions": "exclude",
+		"gateway": "options: {routers: …}", "router": "options: {routers: …}", "routers": "options: {routers: …}",
+		"dns": "options: {domain-name-servers: …}",
+	},
+}
+
+// subnetPlace is a subnet and where in the file it is.
+type subnetPlace struct {
+	prefix netip.Prefix
+	node   *node // of the prefix
+	path   *path
+	id     uint32
+	idNode *node
+}
+
+func (c *checker) subnets(p *path, n *node, cfg *Config) []Subnet {
+	items := c.items(p, n)
+	if n.kind == listNode && len(items) == 0 {
+		c.fail(p, n, "is empty: at least one subnet is wanted")
+	}
+	out := make([]Subnet, 0, len(items))
+	var places []subnetPlace
+	for i, el := range items {
+		p := item(p, n, i)
+		if !c.isMap6(p, el) || !c.isMap(p, el, &subnetKeys) {
+			continue
+		}
+		v := el.get("subnet")
+		if v == nil {
+			c.fail(p.at("subnet"), el, "is missing: which prefix, as in 192.0.2.0/24?")
+			continue
+		}
+		prefix, ok := c.prefix(p.at("subnet"), v)
+		if !ok {
+			continue
+		}
+		at := subnetPlace{prefix: prefix, node: v, path: p.at("subnet")}
+		s := Subnet{Prefix: prefix, At: el.place}
+		if v := el.get("id"); v != nil {
+			s.ID = c.subnetID(p.at("id"), v)
+			at.id, at.idNode = s.ID, v
+		}
+		c.subnet(p, el, &s, cfg)
+		places = append(places, at)
+		out = append(out, s)
+	}
+	c.overlaps(places)
+	c.ids(places, out)
+	return out
+}
+
+// isMap6 refuses a subnet of DHCPv6 in one sentence: its other keys would be
+// wrong too.
+func (c *checker) isMap6(p *path, n *node) bool {
+	if n.kind != mapNode {
+		return true
+	}
+	v := n.get("subnet")
+	if v == nil || v.kind != scalarNode {
+		return true
+	}
+	if pre, err := netip.ParsePrefix(v.text); err == nil && pre.Addr().Is6() {
+		c.fail(p.at("subnet"), v, "DHCPv6 is not served yet: %s", v.text)
+		return false
+	}
+	return true
+}
+
+// subnet fills in what does not concern other subnets.
+func (c *checker) subnet(p *path, n *node, s *Subnet, cfg *Config) {
+	s.Lease = cfg.Lease
+	if v := n.get("lease"); v != nil {
+		s.Lease = c.lease(p.at("lease"), v, cfg.Lease)
+	}
+	if v := n.get("options"); v != nil {
+		s.Options = c.options(p.at("options"), v)
+		c.plausible(p.at("options"), v, s)
+	}
+	if v := n.get("next-server"); v != nil {
+		s.NextServer, _ = c.addr4(p.at("next-server"), v)
+	}
+	if v := n.get("server-name"); v != nil { // RFC 2131 §2: 64 bytes, ended by a zero
+		s.ServerName = c.short(p.at("server-name"), v, 63)
+	}
+	if v := n.get("boot-file"); v != nil { // 128 bytes, ended by a zero
+		s.BootFile = c.short(p.at("boot-file"), v, 127)
+	}
+	if v := n.get("exclude"); v != nil {
+		s.Excluded = c.exclude(p.at("exclude"), v, s.Prefix)
+	}
+	if v := n.get("reservations"); v != nil {
+		s.Reservations = c.reservations(p.at("reservations"), v, s.Prefix)
+	}
+	if v := n.get("pools"); v != nil {
+		s.Pools = c.pools(p.at("pools"), v, s, routersOf(cfg.Options, s.Options))
+	}
+	if n.get("pools") == nil && len(s.Reservations) == 0 {
+		c.warn(p, n, "has neither pools nor reservations: its clients get no address")
+	}
+}
+
+// prefix takes an IPv4 prefix that can be a subnet.
+func (c *checker) prefix(p *path, n *node) (netip.Prefix, bool) {
+	s, ok := c.scalar(p, n, "a prefix such as 192.0.2.0/24")
+	if !ok {
+		return netip.Prefix{}, false
+	}
+	pre, err := netip.ParsePrefix(s)
+	if err != nil {
+		if a, aerr := netip.ParseAddr(s); aerr == nil && a.Is4() {
+			c.fail(p, n, "%s has no length: write %s/24, or what it is", s, s)
+		} else {
+			c.fail(p, n, "%q is not a prefix such as 192.0.2.0/24", s)
+		}
+		return pre, false
+	}
+	if pre != pre.Masked() {
+		c.failHint(p, n, pre.Masked().String(), "%s has bits set after its length", s)
+		return pre, false
+	}
+	if pre.Bits() == 0 {
+		c.fail(p, n, "%s is every address there is", s)
+		return pre, false
+	}
+	for _, r := range reservedRanges {
+		if r.prefix.Overlaps(pre) {
+			c.fail(p, n, "%s cannot be a subnet: %s is for %s", s, r.prefix, r.what)
+			return pre, false
+		}
+	}
+	return pre, true
+}
+
+// reservedRanges are addresses that no host on a link has (RFC 1122 §3.2.1.3).
+var reservedRanges = []struct {
+	prefix netip.Prefix
+	what   string
+}{
+	{netip.MustParsePrefix("0.0.0.0/8"), "hosts without an address"},
+	{netip.MustParsePrefix("127.0.0.0/8"), "the loopback"},
+	{netip.MustParsePrefix("224.0.0.0/4"), "multicast"},
+	{netip.MustParsePrefix("255.255.255.255/32"), "broadcasts"},
+}
+
+// notHost says why a host cannot have an address, or nothing.
+func notHost(a netip.Addr) string {
+	for _, r := range reservedRanges {
+		if r.prefix.Contains(a) {
+			return "is for " + r.what
+		}
+	}
+	return ""
+}
+
+// overlaps names both places of subnets that share addresses. Two prefixes are
+// apart or one holds the other: in the order of their first addresses, the
+// longer after the shorter, it is enough to look at the one that reaches
+// furthest so far.
+func (c *checker) overlaps(places []subnetPlace) {
+	order := slices.Clone(places)
+	slices.SortStableFunc(order, func(a, b subnetPlace) int {
+		return cmp.Or(a.prefix.Addr().Compare(b.prefix.Addr()), cmp.Compare(a.prefix.Bits(), b.prefix.Bits()))
+	})
+	for i := 1; i < len(order); i++ {
+		wide, s := &order[i-1], &order[i]
+		if !wide.prefix.Overlaps(s.prefix) {
+			continue
+		}
+		first, second := wide, s
+		if before(second.node.place, first.node.place) {
+			first, second = second, first
+		}
+		word := "overlaps"
+		if wide.prefix == s.prefix {
+			word = "is the same as"
+		}
+		c.fail(second.path, second.node, "%s %s %s (%s) in %s", second.prefix, word, first.prefix, first.path, line(first.node.place))
+		if wide.prefix.Bits() < s.prefix.Bits() {
+			order[i] = *wide // it may hold the next one too
+		}
+	}
+}
+
+func before(a, b Place) bool {
+	return a.Line < b.Line || a.Line == b.Line && a.Column < b.Column
+}
+
+func (c *checker) subnetID(p *path, n *node) uint32 {
+	s, ok := c.scalar(p, n, "a number")
+	if !ok {
+		return 0
+	}
+	id, err := strconv.ParseUint(s, 10, 32)
+	if err != nil || id == 0 || id == 1<<32-1 {
+		c.fail(p, n, "%q is not a number from 1 to 4294967294", s)
+		return 0
+	}
+	return uint32(id)
+}
+
+// ids refuses an id that is given twice, and gives one to subnets without: a
+// hash of the prefix, so that it stays when others come and go.
+func (c *checker) ids(places []subnetPlace, subnets []Subnet) {
+	used := map[uint32]*subnetPlace{}
+	for i := range places {
+		at := &places[i]
+		if at.id == 0 {
+			continue
+		}
+		if first := used[at.id]; first != nil {
+			c.fail(at.path.up.at("id"), at.idNode, "%d is the id of %s already (%s), in %s", at.id, first.prefix, first.path.up, line(first.idNode.place))
+			continue
+		}
+		used[at.id] = at
+	}
+	for i := range subnets {
+		if places[i].idNode != nil {
+			continue
+		}
+		h := fnv.New32a()
+		h.Write([]byte(subnets[i].Prefix.String()))
+		id := h.Sum32()
+		for id == 0 || id == 1<<32-1 || used[id] != nil {
+			id++
+		}
+		used[id] = &places[i]
+		subnets[i].ID = id
+	}
+}
+
+// plausible warns of options that are allowed and hardly meant.
+func (c *checker) plausible(p *path, n *node, s *Subnet) {
+	var mask bool
+	for _, o := range s.Options {
+		if o.Code == 1 {
+			mask = true
+			if len(o.Data) == 4 && bitsOf(o.Data) != s.Prefix.Bits() {
+				c.warn(p.at(o.Name), n.keyAt(o.At), "is not the mask of %s", s.Prefix)
+			}
+		}
+	}
+	for _, o := range s.Options {
+		if o.Code != 3 || mask || s.Prefix.Bits() >= 31 {
+			continue
+		}
+		for _, r := range addresses(o.Data) {
+			if !s.Prefix.Contains(r) {
+				c.warn(p.at(o.Name), n.keyAt(o.At), "%s is not in %s: its clients may not reach it", r, s.Prefix)
+			}
+		}
+	}
+}
+
+func bitsOf(mask []byte) int {
+	bits := 0
+	for m := binary.BigEndian.Uint32(mask); m != 0; m <<= 1 {
+		bits++
+	}
+	return bits
+}
+
+// keyAt finds the key of a map that is at a place.
+func (n *node) keyAt(at Place) *node {
+	for i := range n.pairs {
+		if n.pairs[i].key.place == at {
+			return n.pairs[i].key
+		}
+	}
+	return n
+}
+
+// routersOf are the addresses of option 3 that a subnet's clients are told.
+func routersOf(sets ...[]Option) (routers []netip.Addr) {
+	for _, set := range sets { // the later set wins
+		for _, o := range set {
+			if o.Code == 3 {
+				routers = addresses(o.Data)
+			}
+		}
+	}
+	return routers
+}
+
+// addresses reads content that is a list of IPv4 addresses; of raw content that
+// is not, what can be.
+func addresses(data []byte) (out []netip.Addr) {
+	for ; len(data) >= 4; data = data[4:] {
+		out = append(out, netip.AddrFrom4([4]byte(data)))
+	}
+	return out
+}

@@ -169,7 +169,7 @@ func (s *Server) keep(ctx context.Context, l *link, settled func()) error {
 			l.sock.Store(sock)
 			s.o.Log.Info("slow path open", "interface", l.Name)
 		case first && !missing(err):
-			return fmt.Errorf("slow path on %s: %w", l.Name, err)
+			return fmt.Errorf("slow path on %s: %w", l.Name, explain(err))
 		case err.Error() != said: // once, not once a second
 			said = err.Error()
 			s.o.Log.Warn("slow path waits for the interface", "interface", l.Name, "err", err)
@@ -210,7 +210,11 @@ func (s *Server) serveLink(ctx context.Context, l *link, sock *udpSocket) error 
 		case err = <-reader:
 			return err
 		case <-ctx.Done():
-			err = ctx.Err()
+			// serve may have answers for it yet.
+			_ = sock.conn.SetReadDeadline(time.Unix(1, 0))
+			<-reader
+			<-s.drained
+			return ctx.Err()
 		case <-l.changed:
 			if index, ierr := s.packet.index(l.Name); ierr == nil && index == sock.index {
 				continue
@@ -250,6 +254,19 @@ func (s *Server) read(ctx context.Context, l *link, sock *udpSocket) error {
 			return err
 		}
 	}
+}
+
+// explain adds what an operator can do about err.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, unix.EADDRINUSE):
+		return fmt.Errorf("%w: another DHCP server or relay has it", err)
+	case errors.Is(err, unix.EACCES):
+		return fmt.Errorf("%w: CAP_NET_BIND_SERVICE is needed", err)
+	case errors.Is(err, unix.EPERM):
+		return fmt.Errorf("%w: CAP_NET_RAW is needed", err)
+	}
+	return err
 }
 
 // missing says whether err is that of an interface that is not there or down.

@@ -99,7 +99,9 @@ func (s *Server) decide(now time.Time) {
 	}
 	p, at := s.o.Policy(), lease.Time(now.Unix())
 	for _, in := range s.inHand {
+		// Once it is given back the packet is another goroutine's.
 		r := s.reply()
+		o := outgoing{r: r, port: in.port}
 		if in.road == roadFrame {
 			s.counters.punted[in.why].Add(1)
 			s.codec.Answer(p, in.data, in.port, at, s.batch, r)
@@ -116,7 +118,6 @@ func (s *Server) decide(now time.Time) {
 		if r.Overflow.Relay {
 			s.counters.noRelay.Add(1)
 		}
-		o := outgoing{r: r, port: in.port}
 		switch r.Verdict {
 		case frame.Reply:
 			s.out = append(s.out, o)

@@ -64,6 +64,7 @@ type Server struct {
 	o        Options
 	counters Counters
 	ready    chan struct{}
+	drained  chan struct{} // closed when serve has returned
 
 	punted *Queue // frames from workers
 	kernel *Queue // datagrams from the UDP sockets
@@ -110,13 +111,14 @@ func New(o Options) *Server {
 		o.In = func(fn func() error) error { return fn() }
 	}
 	s := &Server{
-		o:      o,
-		ready:  make(chan struct{}),
-		punted: NewQueue(o.Queue),
-		kernel: NewQueue(min(o.Queue, 256)),
-		codec:  NewCodec(o.Exchange),
-		batch:  lease.NewBatch(o.Lane),
-		moved:  make(chan struct{}, 1),
+		o:       o,
+		ready:   make(chan struct{}),
+		drained: make(chan struct{}),
+		punted:  NewQueue(o.Queue),
+		kernel:  NewQueue(min(o.Queue, 256)),
+		codec:   NewCodec(o.Exchange),
+		batch:   lease.NewBatch(o.Lane),
+		moved:   make(chan struct{}, 1),
 	}
 	s.transmit = s.toWire
 	for _, i := range o.Interfaces {
@@ -142,7 +144,7 @@ func (s *Server) Ready() <-chan struct{} { return s.ready }
 
 // Run serves until ctx ends, then answers what has been received and waits for
 // the journal for as long as clients wait for us. It returns nil, or why it
-// could not start.
+// could not start. A server runs once.
 func (s *Server) Run(ctx context.Context) error {
 	var w *watcher
 	err := s.o.In(func() (err error) {
@@ -182,6 +184,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error {
+		defer close(s.drained)
 		s.serve(gctx)
 		return nil
 	})

@@ -222,7 +222,8 @@ type Entry struct {
 	CLTT     Time
 	Pending  Ticket
 
-	buf []byte
+	remembered bool // Offered: to the client that had it before
+	buf        []byte
 }
 
 // Outcome is what became of a request to the table.

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lease
+
+// The methods of this file change one record of a locked shard. Each leaves the
+// record in exactly one list, counted once, and in the index if there is
+// anything to remember; or, after detach, in the caller's hand.
+
+// become changes a record's state and keeps the counters.
+func (s *shard) become(rec *record, state uint8) {
+	n := &s.stray
+	var sp *spool
+	if rec.pool != noPool {
+		sp = s.spoolOf(rec.pool)
+		n = &sp.n
+	}
+	if rec.state != stHand {
+		n[rec.state]--
+	}
+	if state != stHand {
+		n[state]++
+	}
+	rec.state = state
+	if sp != nil {
+		s.lay.publish(sp)
+	}
+}
+
+// retag moves a record's entry in the index; tag 0: to nowhere.
+func (s *shard) retag(r ref, rec *record, tag uint32) {
+	if rec.tag == tag {
+		return
+	}
+	if rec.tag != 0 {
+		s.idx.remove(rec.tag, r)
+	}
+	rec.tag = tag
+	if tag != 0 {
+		s.idx.insert(tag, r)
+	}
+}
+
+// unname makes a record unfindable by its client, but keeps what is known of it.
+func (s *shard) unname(r ref, rec *record) {
+	rec.flags &^= fNamed | fRemembered
+	tag := uint32(0)
+	if rec.version > 0 {
+		tag = s.t.addrTag(s.t.addrOf(r))
+	}
+	s.retag(r, rec, tag)
+}
+
+// forget makes a record nobody's.
+func (s *shard) forget(r ref, rec *record) {
+	s.drop(rec)
+	rec.flags = 0
+	rec.scope = 0
+	s.unname(r, rec)
+}
+
+// name makes a record the client's: found by it, and holding what is known of it.
+func (s *shard) name(r ref, rec *record, k *key, c *Client) {
+	v := bounded(c)
+	rec.start, rec.cltt = 0, 0
+	s.store(r, rec, k.scope, c.Kind, c.HType, &v)
+	rec.flags |= fNamed
+	s.retag(r, rec, k.tag)
+}
+
+// detach takes a free record out of all lists and the index, into the hand.
+func (s *shard) detach(r ref, rec *record) {
+	s.unlink(r)
+	s.become(rec, stHand)
+	s.drop(rec)
+	rec.flags = 0
+	s.retag(r, rec, 0)
+}
+
+// free puts a record, unlinked or from the hand, into the free list where it
+// belongs: idle if it is remembered for a client, else clean.
+func (s *shard) free(r ref, rec *record, front bool) {
+	state := stIdle // unnamed, but with a kind: remembered for listings only
+	if rec.kind() == 0 {
+		state = stClean
+		s.unname(r, rec)
+	}
+	s.become(rec, state)
+	head := headLoose
+	switch {
+	case rec.pool != noPool && state == stIdle:
+		head = headIdle(s.spoolAt(rec.pool))
+	case rec.pool != noPool:
+		head = headClean(s.spoolAt(rec.pool))
+	case s.lay.poolOf(s.t.addrOf(r)) != noPool:
+		head = headExile
+	}
+	if front {
+		s.pushFront(head, r)
+	} else {
+		s.pushBack(head, r)
+	}
+}
+
+// unoffer takes an offer back.
+func (s *shard) unoffer(r ref, rec *record, front bool) {
+	s.unlink(r)
+	if rec.flags&fRemembered != 0 {
+		rec.flags &^= fRemembered
+		rec.expires = rec.start // when the lease ended, see keep
+		if rec.flags&fReleased != 0 {
+			rec.expires = rec.cltt
+		}
+	} else {
+		s.forget(r, rec)
+	}
+	s.free(r, rec, front)
+}
+
+// takeable reports whether a record may be given to another client.
+func (s *shard) takeable(rec *record) bool {
+	return (rec.state == stClean || rec.state == stIdle) && s.t.durable(rec.pending)
+}
+
+// record notes a change in the record and in the batch. The record's fields are
+// already those after the change.
+func (s *shard) record(b *Batch, op Op, r ref, rec *record, at Time, full bool) {
+	rec.version++
+	rec.pending = b.Ticket()
+	c := Change{Op: op, Addr: s.t.addrOf(r), Version: rec.version, At: at, Expires: rec.expires, Start: rec.start}
+	if full {
+		s.fill(&c, r, rec)
+	}
+	b.Add(&c)
+}
+
+// fill adds the identity to a change, if there is one.
+func (s *shard) fill(c *Change, r ref, rec *record) {
+	if rec.kind() == 0 {
+		return
+	}
+	v := s.ident(r, rec)
+	c.Full, c.Scope, c.Kind, c.HType = true, rec.scope, rec.kind(), rec.hwid[0]
+	c.HW, c.ID, c.ClientID, c.Relay, c.Host = v.hw, v.id, v.clientID, v.relay, v.host
+}
+
+// overtakes reports whether a change that goes into b might come before the
+// record's last one in the log. It must then say everything itself.
+func (s *shard) overtakes(b *Batch, rec *record) bool {
+	return rec.pending.Lane() != b.Lane() && !s.t.durable(rec.pending)
+}
+
+// find looks for the client's n records: the one that is offered to it, and the
+// one that it has or had. After a replay there may be several of the latter;
+// then it is a lease rather than a memory, and the latest.
+func (s *shard) find(k *key, c *Client) (cur, off ref, n int) {
+	e := s.idx.e
+	for i := s.idx.first(k.tag); uint32(e[i]>>32) == k.tag; i++ {
+		r := ref(e[i])
+		rec := s.t.rec(r)
+		if !s.is(r, rec, k.scope, c) {
+			continue
+		}
+		n++
+		switch {
+		case rec.state == stOffered:
+			off = r
+		case cur == 0 || better(rec, s.t.rec(cur)):
+			cur = r
+		}
+	}
+	return cur, off, n
+}
+
+// better orders two records of one client.
+func better(x, y *record) bool {
+	if (x.state == stBound) != (y.state == stBound) {
+		return x.state == stBound
+	}
+	return x.cltt > y.cltt
+}

@@ -3,8 +3,6 @@
 package fastpath
 
 import (
-	"encoding/binary"
-
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease"
 	"xdhcp/internal/wire/dhcp4"
@@ -91,20 +89,10 @@ func (h *Handler) ask(f *frame.Frame, m dhcp4.Msg) {
 		c.Host = c.Host[:lease.MaxHost]
 	}
 	c.Relay, _ = o.Get(m, dhcp4.OptRelay)
-	q.LinkSelection, q.ServerOverride, h.relayPort = 0, 0, false
-	for r := dhcp4.Relay(c.Relay); ; {
-		code, data, rest, ok := r.Next()
-		if !ok {
-			break
-		}
-		switch code { // Scan has checked their lengths
-		case dhcp4.SubLinkSelection:
-			q.LinkSelection = lease.IP4(binary.BigEndian.Uint32(data))
-		case dhcp4.SubServerOverride:
-			q.ServerOverride = lease.IP4(binary.BigEndian.Uint32(data))
-		case dhcp4.SubRelayPort:
-			h.relayPort = true
-		}
-		r = rest
-	}
+	relay := dhcp4.Relay(c.Relay)
+	v, _ = relay.U32(dhcp4.SubLinkSelection)
+	q.LinkSelection = lease.IP4(v)
+	v, _ = relay.U32(dhcp4.SubServerOverride)
+	q.ServerOverride = lease.IP4(v)
+	_, h.relayPort = relay.Get(dhcp4.SubRelayPort)
 }

@@ -43,7 +43,7 @@ func NewNamespace(t testing.TB) *Namespace {
 	}
 	n.Handle = h
 
-	if n.nl, err = netlink.NewHandleAt(h); err != nil {
+	if n.nl, err = netlink.NewHandleAt(h, unix.NETLINK_ROUTE); err != nil {
 		t.Fatalf("netlink in the new namespace: %v", err)
 	}
 	lo, err := n.nl.LinkByName("lo")

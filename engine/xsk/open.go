@@ -134,7 +134,7 @@ func (s *Socket) tune() {
 	// Copy mode charges every packet in flight to the send buffer: have room
 	// for all frames. SO_SNDBUFFORCE needs CAP_NET_ADMIN; without it the
 	// kernel's limit (net.core.wmem_max) applies.
-	want := s.cfg.Frames * largeChunk
+	want := min(s.cfg.Frames*largeChunk, 1<<30) // an int32 to the kernel, which doubles it
 	if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, want); err != nil {
 		_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, want)
 	}

@@ -184,6 +184,8 @@ func (s *Server) keep(ctx context.Context, l *link, settled func()) error {
 			sock.conn.Close()
 			if ctx.Err() == nil {
 				s.o.Log.Warn("slow path closed", "interface", l.Name, "err", err)
+			}
+			if errors.Is(err, errReplaced) {
 				continue
 			}
 		}

@@ -447,9 +447,11 @@ func TestVethInterfaceDownAndUp(t *testing.T) {
 	p.Server.SetUp()
 	p.Client.WaitUp(patience)
 	c.waitFor()
-	if !l.s.Queue().Punt(&frame.Frame{Data: c.envelope().wrap(t, c.discover().ToBytes())}, frame.PuntOption) {
-		t.Error("the queue is full")
+	d := c.discover()
+	if !l.s.Queue().Punt(&frame.Frame{Data: c.envelope().wrap(t, d.ToBytes())}, frame.PuntOption) {
+		t.Fatal("the queue is full")
 	}
+	c.mustReply(d.TransactionID)
 }
 
 // rejoin makes a new pair between the namespaces, whose server end has the name

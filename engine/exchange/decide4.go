@@ -120,8 +120,13 @@ func (d *decision) prepare() {
 	d.req.Scope = d.subnet.Scope
 	d.req.Layout = d.p.Layout.Generation
 	d.req.Pools = d.subnet.Choice
-	d.res = d.subnet.Reservation(&d.req.Client)
-	if d.res != nil {
+	d.reservation()
+}
+
+// reservation looks for what is configured for the client.
+func (d *decision) reservation() {
+	d.req.Reserved = 0
+	if d.res = d.subnet.Reservation(&d.req.Client); d.res != nil {
 		d.req.Reserved = d.res.Addr
 	}
 }

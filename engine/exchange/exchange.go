@@ -30,6 +30,9 @@ const HTypeEthernet = 1
 // A Query is a client's message as the codec found it: views into the packet,
 // and numbers in host order. An address of 0 is one that the message lacks,
 // except where a Has field says otherwise.
+//
+// A Query is large: keep one, and set all its fields for each message instead of
+// overwriting the whole.
 type Query struct {
 	Type  uint8 // option 53; 0: none
 	HType uint8
@@ -60,9 +63,10 @@ type Query struct {
 	// Relay and Host; Decide4 fills Kind and ID by the policy's rule.
 	Client lease.Client
 
+	// Room for Decide4; it survives from message to message.
 	id     [policy.IdentityRoom]byte // what Client.ID points to where it is put together
-	record lease.Entry               // room for the record of the client's address
-	rival  lease.Entry               // room for the record of the address reserved for it
+	record lease.Entry               // of the client's address
+	rival  lease.Entry               // of the address that is reserved for it
 }
 
 // Dest says where an answer goes (RFC 2131 §4.1). The codec finds the link-layer
@@ -79,9 +83,6 @@ const (
 
 // An Answer is what to send. In its header, beside what is said here: op 2, hops
 // and secs 0, xid, giaddr and chaddr copied (RFC 2131 table 3).
-//
-// The codec echoes option 61 in every reply to a message that has it (RFC 6842
-// §3), and option 82 likewise, as the last option (RFC 3046 §2.2).
 type Answer struct {
 	Type  uint8  // Offer, Ack or Nak; 0: stay silent, Reason says why
 	Flags uint16 // the header's flags
@@ -101,8 +102,9 @@ type Answer struct {
 	Subnet *policy.Subnet
 	// Options is the merged set to select from (OptionSet.Select); nil for NAK.
 	Options *policy.OptionSet
-	// EchoSubnetSelection: return option 118 as it came (RFC 3011 §2).
-	EchoSubnetSelection bool
+	// Options to return as they came, byte for byte: 61 (RFC 6842 §3), 82 (RFC
+	// 3046 §2.2, as the last option) and 118 (RFC 3011 §2).
+	EchoClientID, EchoRelay, EchoSubnetSelection bool
 	// Message is the text of option 56 in a NAK (RFC 2132 §9.9).
 	Message string
 

@@ -34,10 +34,13 @@ func (d *decision) decline() {
 // client that forgets option 54 has still written to us.
 func (d *decision) release() {
 	q := d.q
-	switch {
-	case q.Ciaddr == 0:
+	if q.Ciaddr == 0 {
 		d.silent(frame.BadRequest)
 		return
+	}
+	d.req.Client = q.Client
+	d.recall(q.Ciaddr)
+	switch {
 	case q.HasServerID && !d.ours():
 		d.silent(frame.OtherServer)
 		return
@@ -45,8 +48,6 @@ func (d *decision) release() {
 		d.silent(frame.NotDurable)
 		return
 	}
-	d.req.Client = q.Client
-	d.recall(q.Ciaddr)
 	s := d.p.SubnetOf(q.Ciaddr)
 	if s == nil || d.Table.Release(s.Scope, &d.req.Client, q.Ciaddr, d.now, d.b) != lease.OK {
 		d.silent(frame.NotHolder)

@@ -44,7 +44,11 @@ func (d *decision) addressable() bool {
 	return d.q.HType == HTypeEthernet && len(d.q.Client.HW) == 6
 }
 
-// identify fills in who we are to the client. RFC 5107 §4: the relay agent's
+// identify fills in who we are to the client, and what tells client and relay
+// agent that the reply is theirs: RFC 6842 §3, "the server MUST return the 'client
+// identifier' option, unaltered, in its response message"; RFC 3046 §2.2, servers
+// "SHALL echo the entire contents of the Relay Agent Information option in all
+// replies". RFC 5107 §4: the relay agent's
 // word is "the value to insert into the Server Identifier option"; the packet's
 // source stays an address of ours.
 func (d *decision) identify(at *policy.Subnet) {
@@ -52,6 +56,8 @@ func (d *decision) identify(at *policy.Subnet) {
 	if d.override != 0 {
 		d.a.ServerID = d.override
 	}
+	d.a.EchoClientID = len(d.q.Client.ClientID) > 0
+	d.a.EchoRelay = len(d.q.Client.Relay) > 0
 }
 
 // times fills in the lease time, T1 and T2.

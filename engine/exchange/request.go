@@ -67,7 +67,7 @@ func (d *decision) rebooting() {
 		d.nak(textWrongNetwork)
 		return
 	}
-	v, known := d.find()
+	v, known := d.find(addr)
 	switch {
 	case d.req.Reserved == addr, known && v.Addr == addr:
 		d.bind(addr)
@@ -88,12 +88,14 @@ func (d *decision) rebooting() {
 }
 
 // find is the client's record in the scope: a lease, or one that it had. An offer
-// is not one, nor is an address that it declined.
-func (d *decision) find() (lease.View, bool) {
+// is one for the offered address only, an address that it declined is none.
+func (d *decision) find(addr lease.IP4) (lease.View, bool) {
 	v, ok := d.Table.Find(d.req.Scope, &d.req.Client, d.now)
 	switch v.Status {
 	case lease.Bound, lease.Expired, lease.Released:
 		return v, ok
+	case lease.Offered:
+		return v, ok && v.Addr == addr
 	}
 	return v, false
 }
@@ -105,19 +107,23 @@ func (d *decision) renewing() {
 		return
 	}
 	addr := d.q.Ciaddr
-	d.recall(addr)
+	mine := d.recall(addr)
 	// "The DHCP server SHOULD check 'ciaddr' for correctness before replying".
 	at, _, inPool := d.subnet.Place(addr)
 	if at == nil {
 		d.unknown(textWrongNetwork)
 		return
 	}
-	v, known := d.find()
-	switch {
-	case d.req.Reserved == addr, known && v.Addr == addr:
+	if mine || d.req.Reserved == addr {
 		d.bind(addr)
+		return
+	}
+	v, known := d.find(addr)
+	switch {
 	case known && v.Status == lease.Bound:
 		d.nak(textNotYours)
+	case d.direct() && d.subnet.ReservedAt(addr) != nil:
+		d.nak(textReserved)
 	case inPool && !d.p.NoRecreate && (d.p.Authoritative || d.direct()):
 		d.bind(addr) // see Decide4
 	default:
@@ -135,32 +141,35 @@ func (d *decision) unknown(text string) {
 	d.silent(frame.UnknownClient)
 }
 
-// recall replaces what no relay agent has told about a client that writes to us
-// directly by what one told when the client got addr: RFC 3046 §2.2, servers
-// "MUST NOT expect [relay agent options] to always be there", and RFC 5107 §4,
-// the server "must also record the address in the suboption for use in
-// subsequent messages".
-func (d *decision) recall(addr lease.IP4) {
-	q := d.q
-	if q.Giaddr != 0 || len(q.Client.Relay) != 0 || !d.Table.Lookup(addr, &q.record) {
-		return
+// recall looks at the record of addr and says whether it is this client's: a
+// lease, an offer, or one that was.
+//
+// From the record it takes what no relay agent has told about a client that
+// writes to us directly: RFC 3046 §2.2, servers "MUST NOT expect [relay agent
+// options] to always be there", and RFC 5107 §4, the server "must also record
+// the address in the suboption for use in subsequent messages".
+func (d *decision) recall(addr lease.IP4) (mine bool) {
+	q, e, c := d.q, &d.q.record, &d.req.Client
+	if !d.Table.Lookup(addr, e) || e.Status == lease.None || e.Status == lease.Declined {
+		return false
 	}
-	e := &q.record
-	if len(e.Relay) == 0 || e.HType != q.Client.HType || !bytes.Equal(e.HW, q.Client.HW) {
-		return // never behind a relay agent, or another client's record
-	}
-	d.req.Client.Relay = e.Relay
-	d.p.Identity.Identify(&d.req.Client, q.id[:])
-	if d.subnet != nil {
-		d.res = d.subnet.Reservation(&d.req.Client)
-		d.req.Reserved = 0
-		if d.res != nil {
-			d.req.Reserved = d.res.Addr
+	if q.Giaddr == 0 && len(c.Relay) == 0 && len(e.Relay) != 0 && e.HType == c.HType && bytes.Equal(e.HW, c.HW) {
+		c.Relay = e.Relay
+		d.p.Identity.Identify(c, q.id[:])
+		if d.subnet != nil {
+			d.reservation()
+		}
+		if o := policy.SubOption(e.Relay, subServerOverride); len(o) == 6 {
+			d.override = lease.IP4From(o[2:])
 		}
 	}
-	if o := policy.SubOption(e.Relay, subServerOverride); len(o) == 6 {
-		d.override = lease.IP4From(o[2:])
-	}
+	return d.holds(e)
+}
+
+// holds says whether a record is this client's.
+func (d *decision) holds(e *lease.Entry) bool {
+	c := &d.req.Client
+	return e.Scope == d.req.Scope && e.Kind == c.Kind && bytes.Equal(e.ID, c.ID)
 }
 
 // subServerOverride is the sub-option of RFC 5107 §4.
@@ -208,11 +217,19 @@ func (d *decision) bind(addr lease.IP4) {
 	d.times(at, g.Valid)
 }
 
-// taken says whether another client has a lease on the address.
+// taken says whether an address cannot be had at the moment: another client holds
+// it, or it is on probation. An end that has passed counts when the table has seen
+// to it, since the table does not give the address out before.
 func (d *decision) taken(addr lease.IP4) bool {
 	e := &d.q.rival
-	if !d.Table.Lookup(addr, e) || e.Status != lease.Bound || e.Expires <= d.now {
+	if !d.Table.Lookup(addr, e) {
 		return false
 	}
-	return e.Kind != d.req.Client.Kind || !bytes.Equal(e.ID, d.req.Client.ID)
+	switch e.Status {
+	case lease.Bound, lease.Offered:
+		return !d.holds(e)
+	case lease.Declined:
+		return true
+	}
+	return false
 }

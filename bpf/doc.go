@@ -15,6 +15,10 @@
 // Methods are safe for concurrent use. Attach and Probe must be called in the
 // interface's network namespace.
 //
+// It needs Linux 5.9 (bpf_link for XDP). Before 5.18 frames come in one buffer
+// only, so drivers refuse it large MTUs in native mode, and the verifier asks
+// for CAP_PERFMON beside the three capabilities that Probe names.
+//
 // The objects dhcp_bpf{el,eb}.o and their Go side are generated and committed;
 // go generate needs clang and llvm-strip only. Types shared with C come from
 // the object's type information, never copied by hand.

@@ -32,7 +32,7 @@ esac
 PATH=$PATH:/usr/sbin:/sbin
 export PATH
 
-programs= packages=
+programs='' packages=''
 for w in $wanted; do
 	command -v "${w%%:*}" >/dev/null && continue
 	programs="$programs ${w%%:*}"

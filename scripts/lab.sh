@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin
 . scripts/lib.sh
 
-dir= sleeper=
+dir='' sleeper=''
 stop() {
 	[ -z "$sleeper" ] || kill "$sleeper"
 	lab_down

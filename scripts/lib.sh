@@ -29,6 +29,7 @@ lab_up() {
 	for ns in "$srv" "$cli"; do
 		ip -n "$ns" link set lo up
 		# No IPv6 but what is asked for.
+		# shellcheck disable=SC2016 # for the inner shell
 		ip netns exec "$ns" sh -c 'for k in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 >"$k"; done'
 	done
 	ip -n "$srv" addr add $lab_addr/24 dev srv0

@@ -15,7 +15,9 @@ xdhcpd=${XDHCPD:-bin/xdhcpd}
 [ -x "$xdhcpd" ] || die "$xdhcpd is not there: run make build"
 
 if [ -n "${IFACE-}${CONFIG-}" ]; then
-	[ -n "${IFACE-}" ] && [ -n "${CONFIG-}" ] || die "IFACE and CONFIG go together: make run IFACE=eth1 CONFIG=xdhcp.yaml"
+	if [ -z "${IFACE-}" ] || [ -z "${CONFIG-}" ]; then
+		die "IFACE and CONFIG go together: make run IFACE=eth1 CONFIG=xdhcp.yaml"
+	fi
 	[ -e "/sys/class/net/$IFACE" ] || die "there is no interface $IFACE here"
 	grep -qw -- "$IFACE" "$CONFIG" || die "$CONFIG does not serve $IFACE: name it under interfaces"
 	if [ -n "${STATE-}" ]; then
@@ -24,7 +26,7 @@ if [ -n "${IFACE-}${CONFIG-}" ]; then
 	exec "$xdhcpd" serve -c "$CONFIG"
 fi
 
-dir= server=
+dir='' server=''
 # stop ends the server as a service manager would; one that is not gone after
 # five seconds ends with its namespace.
 stop() {

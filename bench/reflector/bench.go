@@ -44,8 +44,8 @@ func run(w io.Writer, o options) error {
 			}
 		}
 	}
-	fmt.Fprintf(w, "%-24s %11s %9s %11s %10s %9s  %s\n",
-		"contestant", "correct/s", "wrong/s", "offered/s", "CPU/frame", "own core", "note")
+	fmt.Fprintf(w, "%-24s %11s %11s %9s %11s %10s %9s  %s\n",
+		"contestant", "correct/s", "best", "wrong/s", "offered/s", "CPU/frame", "own core", "note")
 	for i, rs := range results {
 		if len(rs) > 0 {
 			printRow(w, contestants[i].name, rs)
@@ -65,8 +65,8 @@ func printRow(w io.Writer, name string, rs []result) {
 		wrong = max(wrong, r.wrong)
 	}
 	r := rs[len(rs)/2]
-	fmt.Fprintf(w, "%-24s %11.0f %9.0f %11.0f %10v %8.0f%%  %s\n",
-		name, r.correct, wrong, r.offered, r.cpu, 100*r.ownCore, r.note)
+	fmt.Fprintf(w, "%-24s %11.0f %11.0f %9.0f %11.0f %10v %8.0f%%  %s\n",
+		name, r.correct, rs[len(rs)-1].correct, wrong, r.offered, r.cpu, 100*r.ownCore, r.note)
 }
 
 func header(w io.Writer, o options) error {

@@ -24,9 +24,10 @@
 // column "own core" says which share of it fell on the contestant's core.
 //
 // Contestants take turns, so that a busy spell of the machine hits all of
-// them, and each row is the median round; wrong frames are the worst round's.
-// "CPU/frame" is processor time of the contestant's thread for each correct
-// frame, system calls and all; it suffers least from other people's load.
+// them. Each row is the median round, with the correct frames of the best and
+// the wrong frames of the worst. "CPU/frame" is processor time of the
+// contestant's thread for each correct frame, system calls and all; it suffers
+// least from other people's load, and for one that spins it includes the wait.
 //
 // On a shared machine read the ratios. Needs root and a kernel of 5.18 or
 // later; uses network namespaces of its own and leaves nothing behind.

@@ -46,6 +46,7 @@ var refused = map[uint8]string{
 	155: "is sent by those who query leases",
 	156: "is made by the server, for lease queries",
 	157: "is made by the server, for lease queries",
+	161: "is sent by clients only",
 	220: "(subnet allocation, RFC 6656) is not supported",
 	221: "(virtual subnet selection, RFC 6607) is not supported yet",
 	250: "is made by the server, where an option for a Microsoft client is long",
@@ -101,8 +102,8 @@ func (c *checker) unknownOption(p *path, key *node) {
 		return
 	}
 	hint := c.reg.Suggest(option.DHCP4, key.text)
-	if d, ok := option.ByName(option.DHCP6, key.text); ok && hint == "" {
-		c.fail(p, key, "%s is an option of DHCPv6", d.Name)
+	if _, ok := option.ByName(option.DHCP6, key.text); ok && hint == "" {
+		c.fail(p, key, "is an option of DHCPv6")
 		return
 	}
 	c.failHint(p, key, hint, "unknown option")

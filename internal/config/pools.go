@@ -189,7 +189,7 @@ func (c *checker) poolEdges(r span, left []span, subnet netip.Prefix) {
 		what = append(what, fmt.Sprintf("the %s address %s", name, addr(first)))
 		want.first = first + 1
 	}
-	if name := edge(addr(last), subnet); name != "" {
+	if name := edge(addr(last), subnet); name != "" && last != first {
 		what = append(what, fmt.Sprintf("the %s address %s", name, addr(last)))
 		want.last = last - 1
 	}

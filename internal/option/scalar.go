@@ -5,6 +5,7 @@ package option
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"net/netip"
 	"net/url"
@@ -367,4 +368,48 @@ func putPrefix(out []byte, k kind, s string) ([]byte, *Error) {
 		octets = octets[:(p.Bits()+7)/8]
 	}
 	return append(out, octets...), nil
+}
+
+// Usage is what a value of the option looks like, in a few words.
+func (d *Def) Usage() string {
+	switch {
+	case d.seconds:
+		return "time"
+	case d.hi > 0:
+		return fmt.Sprintf("%s, %d to %d", d.typ.usage(), d.lo, d.hi)
+	}
+	return d.typ.usage()
+}
+
+func (t *typ) usage() string {
+	switch t.kind {
+	case kU8, kU16:
+		return "number"
+	case kArray:
+		of := t.elem.usage()
+		switch {
+		case strings.HasSuffix(of, "address"):
+			of += "es"
+		case strings.HasSuffix(of, "name"), strings.HasSuffix(of, "number"), strings.HasSuffix(of, "URL"):
+			of += "s"
+		case strings.HasPrefix(of, "list"):
+			of = "lists" + of[len("list"):]
+		}
+		return "list of " + of
+	case kLen8, kLen16, kCount8:
+		return t.elem.usage()
+	case kBytes:
+		return "octets"
+	case kRec:
+		parts := make([]string, len(t.fields))
+		for i, f := range t.fields {
+			parts[i] = f.name + ": " + f.typ.usage()
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case kRoute:
+		return "route"
+	case kHosts:
+		return "list of domain names, or of IPv4 addresses"
+	}
+	return t.noun()
 }

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"xdhcp/internal/option"
+)
+
+// The JSON schema is for editors: names, words, descriptions. It is made from
+// what the checker itself goes by; `go test ./internal/config -update` writes it.
+func TestSchema(t *testing.T) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(schema(t)); err != nil {
+		t.Fatal(err)
+	}
+	const file = "schema.json"
+	if *update {
+		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, b.Bytes()) {
+		t.Error("schema.json is not up to date: go test ./internal/config -update")
+	}
+}
+
+type object = map[string]any
+
+func schema(t *testing.T) object {
+	ref := func(name string) object { return object{"$ref": "#/$defs/" + name} }
+	either := func(a, b object) object { return object{"anyOf": []object{a, b}} }
+	listOf := func(o object) object { return either(o, object{"type": "array", "items": o}) }
+	words := func(w []string) object { return object{"enum": w} }
+	text := object{"type": "string"}
+	boolean := object{"type": "boolean"}
+
+	// What each key of a set holds; a key that is not here fails the test.
+	keys := func(name string, required []string, values object) object {
+		set := keySets[name]
+		props := object{}
+		for _, k := range set.known {
+			v, ok := values[k]
+			if !ok {
+				t.Errorf("%s: the schema lacks %s", name, k)
+			}
+			props[k] = v
+		}
+		if len(values) != len(set.known) {
+			t.Errorf("%s: the schema has %d keys, the checker %d", name, len(values), len(set.known))
+		}
+		o := object{"type": "object", "properties": props, "additionalProperties": false}
+		if required != nil {
+			o["required"] = required
+		}
+		return o
+	}
+
+	options := object{}
+	for _, d := range option.All(option.DHCP4) {
+		if d.Code == 0 || d.Code == 255 || refused[uint8(d.Code)] != "" || strings.HasPrefix(d.Name, "pxe-undefined") || strings.HasPrefix(d.Name, "site-specific") {
+			continue
+		}
+		options[d.Name] = object{"description": "option " + d.String()[len(d.Name)+1:] + ": " + d.Usage()}
+	}
+
+	top := keys("top", []string{"interfaces", "subnets"}, object{
+		"interfaces":         listOf(either(text, ref("interface"))),
+		"state":              text,
+		"durability":         words(durabilityWords),
+		"authoritative":      boolean,
+		"offer-hold":         ref("time"),
+		"decline-probation":  ref("time"),
+		"identity":           words(identityWords),
+		"lease":              ref("lease"),
+		"options":            ref("options"),
+		"option-definitions": listOf(ref("definition")),
+		"subnets":            listOf(ref("subnet")),
+		"classes":            listOf(ref("class")),
+	})
+	top["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	top["title"] = "xdhcpd configuration"
+	top["$defs"] = object{
+		"time": object{"anyOf": []object{
+			{"type": "integer", "minimum": 1},
+			{"type": "string", "pattern": "^(infinite|[0-9]+|([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?)$"},
+		}},
+		"addresses": listOf(text),
+		"options":   object{"type": "object", "properties": options},
+		"interface": keys("interfaces", []string{"name"}, object{
+			"name": text, "xdp": words(xdpWords), "wait": words(waitWords), "vlans": boolean, "address": text,
+		}),
+		"lease": either(ref("time"), keys("lease", nil, object{
+			"valid": ref("time"), "renew": ref("time"), "rebind": ref("time"), "min": ref("time"), "max": ref("time"),
+		})),
+		"definition": keys("option-definitions", []string{"name", "code", "type"}, object{
+			"name": text, "code": object{"type": "integer", "minimum": 1, "maximum": 254}, "type": text, "array": boolean,
+		}),
+		"class": keys("classes", []string{"name", "match"}, object{
+			"name": text, "match": keys("match", nil, object{"vendor-class": text}), "options": ref("options"),
+		}),
+		"subnet": keys("subnets", []string{"subnet"}, object{
+			"subnet":       text,
+			"pools":        listOf(either(text, keys("pools", []string{"range"}, object{"range": text}))),
+			"exclude":      ref("addresses"),
+			"lease":        ref("lease"),
+			"options":      ref("options"),
+			"reservations": listOf(ref("reservation")),
+			"id":           object{"type": "integer", "minimum": 1, "maximum": 4294967294},
+			"next-server":  text,
+			"server-name":  object{"type": "string", "maxLength": 63},
+			"boot-file":    object{"type": "string", "maxLength": 127},
+		}),
+		"reservation": keys("reservations", []string{"mac"}, object{
+			"mac": text, "address": text, "hostname": text, "options": ref("options"),
+		}),
+	}
+	return top
+}

@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"internal/nettest":    {},
 	"internal/invariants": {},
 	"internal/archtest":   {},
+	"internal/e2e":        nil,
 	"cmd/xdhcpd":          nil, // all
 	"cmd/xdhcpbench":      nil,
 	"bench":               nil,

@@ -74,6 +74,6 @@ func (n *Namespace) makeScratch() {
 		n.t.Fatalf("copy of /etc: %v: %s", err, out)
 	}
 	// Before the directory is removed, its users end.
-	n.t.Cleanup(n.kill)
+	n.t.Cleanup(n.Kill)
 	n.scratch = dir
 }

@@ -101,15 +101,16 @@ func (n *Namespace) close() {
 	if !n.Handle.IsOpen() {
 		return
 	}
-	n.kill()
+	n.Kill()
 	if err := n.Handle.Close(); err != nil {
 		n.t.Errorf("close network namespace: %v", err)
 	}
 }
 
-// kill ends what still runs in the namespace, a client that went into the
-// background, say, and waits until it is gone.
-func (n *Namespace) kill() {
+// Kill ends what still runs in the namespace, a client that went into the
+// background, say, or a program's helpers, and waits until it is gone. The end
+// of the test does so too.
+func (n *Namespace) Kill() {
 	for _, pid := range n.processes() {
 		fd, err := unix.PidfdOpen(pid, 0)
 		if err != nil {

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command xdhcpd is a DHCPv4 server whose packets go through AF_XDP.
+//
+//	xdhcpd serve -c xdhcp.yaml     serve in the foreground
+//	xdhcpd check -c xdhcp.yaml     report every mistake of a configuration
+//	xdhcpd status                  ask the running server how it is
+//	xdhcpd leases                  list the leases
+//	xdhcpd version
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the linker (Makefile).
+var version = "unknown"
+
+// exitError ends the program with a status and, if it says anything, a message.
+type exitError struct {
+	code int
+	msg  string
+}
+
+func (e *exitError) Error() string { return e.msg }
+
+// cli is the command line. Each command has a file of its own.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Serve DHCP in the foreground."`
+	Check   checkCmd   `cmd:"" help:"Check a configuration file and report every mistake."`
+	Status  statusCmd  `cmd:"" help:"Ask the running server how it is."`
+	Leases  leasesCmd  `cmd:"" help:"List the leases, whether or not a server runs."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// stateDir is the option that names a state directory.
+type stateDir struct {
+	State string `help:"State directory: the leases and the control socket." default:"/var/lib/xdhcp" placeholder:"DIR"`
+}
+
+// env is what commands see of the world.
+type env struct {
+	ctx    context.Context
+	stdout io.Writer
+	stderr io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process: it returns the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	exited := -1
+	parser, err := kong.New(&cli{},
+		kong.Name("xdhcpd"),
+		kong.Description("A DHCP server for the edge of internet providers, over AF_XDP."),
+		kong.UsageOnError(),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.Bind(&env{ctx: ctx, stdout: stdout, stderr: stderr}),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "xdhcpd:", err)
+		return 1
+	}
+	parsed, err := parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "xdhcpd: %v; see xdhcpd --help\n", err)
+		return 2
+	}
+	if err := parsed.Run(); err != nil {
+		var exit *exitError
+		if errors.As(err, &exit) {
+			if exit.msg != "" {
+				fmt.Fprintln(stderr, exit.msg)
+			}
+			return exit.code
+		}
+		fmt.Fprintln(stderr, "xdhcpd:", err)
+		return 1
+	}
+	return 0
+}

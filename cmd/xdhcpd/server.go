@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"math"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"xdhcp/engine/control"
+	"xdhcp/engine/exchange"
+	"xdhcp/engine/lease"
+	"xdhcp/engine/policy"
+	"xdhcp/engine/port"
+	"xdhcp/engine/worker"
+	"xdhcp/fastpath"
+	"xdhcp/internal/config"
+	"xdhcp/slowpath"
+)
+
+// Journal lanes. Workers have those from firstWorkerLane on.
+const (
+	slowLane = iota
+	reaperLane
+	firstWorkerLane
+)
+
+// server is everything that runs, put together.
+type server struct {
+	log     *slog.Logger
+	started time.Time
+	file    string // of the configuration
+
+	policy  atomic.Pointer[policy.Policy]
+	table   *lease.Table
+	journal worker.Journal
+	slow    *slowpath.Server
+	ports   []*port.Port
+	control *control.Server
+
+	lanes atomic.Int32 // handed out to workers
+
+	mu          sync.Mutex // serialises changes of the policy
+	cfg         *config.Config
+	facts       map[int]port.Facts
+	loaded      time.Time
+	reloadError string
+}
+
+// newServer puts a server together; it attaches and starts nothing.
+func newServer(cfg *config.Config, file string, log *slog.Logger) (*server, error) {
+	s := &server{log: log, started: time.Now(), file: file, facts: map[int]port.Facts{}, journal: worker.Memory{}}
+	var err error
+	if s.table, err = lease.New(lease.Options{Durable: s.journal.Durable}); err != nil {
+		return nil, err
+	}
+	if err := s.install(cfg, s.facts); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	s.loaded = s.started
+
+	brain := &exchange.Server{Table: s.table, Failed: func() bool { return s.journal.Err() != nil }}
+	s.slow = slowpath.New(slowpath.Options{
+		Exchange: brain, Policy: s.policy.Load, Journal: s.journal, Log: log, Lane: slowLane, Interfaces: slowInterfaces(cfg),
+	})
+	for i := range cfg.Interfaces {
+		ifc := &cfg.Interfaces[i]
+		s.ports = append(s.ports, port.New(port.Options{
+			Name: ifc.Name, Index: uint16(i), Off: ifc.XDP == config.XDPOff, Mode: attachMode(ifc.XDP),
+			VLANs: ifc.VLANs, Busy: ifc.Wait == config.WaitBusy,
+			Batch:   s.workerBatch,
+			Handler: func() worker.Handler { return fastpath.New(brain, &s.policy) },
+			Journal: s.journal, Punter: s.slow.Queue(),
+			Steer:   func(f port.Facts) []netip.Prefix { return steered(ifc, f) },
+			Changed: func(f port.Facts) { s.changed(i, f) },
+			Log:     log,
+		}))
+	}
+	if s.control, err = control.Listen(cfg.State, s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func slowInterfaces(cfg *config.Config) []slowpath.Interface {
+	var out []slowpath.Interface
+	for i, ifc := range cfg.Interfaces {
+		out = append(out, slowpath.Interface{Name: ifc.Name, Port: uint16(i)})
+	}
+	return out
+}
+
+func (s *server) close() { s.control.Close() }
+
+// run serves until ctx ends or one of the parts fails.
+func (s *server) run(ctx context.Context) error {
+	// The slow path ends after the workers, which punt to it, and takes what
+	// they have left.
+	slowCtx, endSlow := context.WithCancel(context.WithoutCancel(ctx))
+	defer endSlow()
+	rest, ctx := errgroup.WithContext(ctx)
+	rest.Go(func() error {
+		if err := s.slow.Run(slowCtx); err != nil {
+			return fmt.Errorf("slow path: %w", err)
+		}
+		return nil
+	})
+	fast, fastCtx := errgroup.WithContext(ctx)
+	for _, p := range s.ports {
+		fast.Go(func() error {
+			if err := p.Run(fastCtx); err != nil {
+				return fmt.Errorf("%v: %w", p, err)
+			}
+			return nil
+		})
+	}
+	rest.Go(func() error {
+		defer endSlow()
+		return fast.Wait()
+	})
+	rest.Go(func() error { return s.control.Run(ctx) })
+	rest.Go(func() error { return s.reap(ctx) })
+	return rest.Wait()
+}
+
+// workerBatch gives out the journal lanes of workers.
+func (s *server) workerBatch() (*lease.Batch, error) {
+	n := firstWorkerLane + s.lanes.Add(1) - 1
+	if n > math.MaxUint8 {
+		return nil, fmt.Errorf("more than %d receive queues in all", math.MaxUint8-firstWorkerLane+1)
+	}
+	return lease.NewBatch(uint8(n)), nil
+}
+
+const (
+	reapEvery  = 100 * time.Millisecond
+	reapBudget = 10_000 // records a pass: 100 k/s expire without a worker noticing
+)
+
+// reap ends leases, offers and probations whose time is over.
+func (s *server) reap(ctx context.Context) error {
+	batch := lease.NewBatch(reaperLane)
+	tick := time.NewTicker(reapEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			s.table.Expire(lease.Time(now.Unix()), reapBudget, batch)
+			if batch.Len() > 0 {
+				s.journal.Append(batch)
+				batch.Reset()
+			}
+		}
+	}
+}
+
+// install compiles cfg and puts it in force. The caller holds mu, or is alone.
+func (s *server) install(cfg *config.Config, facts map[int]port.Facts) error {
+	p, err := compile(cfg, facts)
+	if err != nil {
+		return err
+	}
+	if err := s.table.Reconfigure(p.Layout); err != nil {
+		return err
+	}
+	s.policy.Store(p)
+	s.cfg, s.facts = cfg, facts
+	return nil
+}
+
+// changed takes note of how an interface looks now.
+func (s *server) changed(i int, f port.Facts) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	facts := maps.Clone(s.facts)
+	facts[i] = f
+	if err := s.install(s.cfg, facts); err != nil {
+		s.log.Error("addresses of the interface are not taken over", "interface", s.cfg.Interfaces[i].Name, "why", err)
+	}
+}
+
+// reload loads the configuration file again. A file with mistakes, or with
+// other interfaces, leaves the one in force.
+func (s *server) reload(stderr io.Writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.load(stderr)
+	if err != nil {
+		s.reloadError = err.Error()
+		s.log.Error("configuration is not loaded, the old one stays in force", "file", s.file, "why", err)
+		return
+	}
+	s.reloadError, s.loaded = "", time.Now()
+	s.log.Info("configuration is loaded", "file", s.file)
+}
+
+func (s *server) load(stderr io.Writer) error {
+	cfg, err := loadConfig(stderr, s.file)
+	if err != nil {
+		return err
+	}
+	if why := needsRestart(s.cfg, cfg); why != "" {
+		return errors.New(why + " changed: that takes a restart")
+	}
+	cfg.State = s.cfg.State
+	return s.install(cfg, s.facts)
+}
+
+// needsRestart names what of b cannot replace a's while the server runs.
+func needsRestart(a, b *config.Config) string {
+	if len(a.Interfaces) != len(b.Interfaces) {
+		return "interfaces"
+	}
+	for i := range a.Interfaces {
+		x, y := a.Interfaces[i], b.Interfaces[i]
+		x.At, y.At = config.Place{}, config.Place{}
+		if x != y {
+			return "interface " + y.Name
+		}
+	}
+	if a.Durability != b.Durability {
+		return "durability"
+	}
+	return ""
+}
+
+// Status is what `xdhcpd status` shows.
+func (s *server) Status() control.Status {
+	s.mu.Lock()
+	st := control.Status{
+		Version: version, PID: os.Getpid(), Started: s.started,
+		Config: s.file, ConfigLoaded: s.loaded, ReloadError: s.reloadError,
+		Durability: s.cfg.Durability.String(),
+	}
+	s.mu.Unlock()
+	if err := s.journal.Err(); err != nil {
+		st.JournalError = err.Error()
+	}
+	var fast []control.CounterSource
+	for _, p := range s.ports {
+		st.Interfaces = append(st.Interfaces, p.Info())
+		fast = append(fast, p.Counters())
+	}
+	st.Fast, st.Slow = control.Sum(fast...), control.Sum(s.slow.Counters())
+	for _, p := range s.table.PoolStats() {
+		st.Pools = append(st.Pools, control.Pool{
+			Name: p.Name, Size: p.Size, Bound: p.Bound, Offered: p.Offered, Declined: p.Declined, Free: p.Free,
+		})
+	}
+	return st
+}
+
+// Leases lists the table.
+func (s *server) Leases(yield func(control.Lease) bool) {
+	s.table.Each(func(e *lease.Entry) bool { return yield(control.LeaseOf(e)) })
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"xdhcp/engine/control"
+)
+
+type statusCmd struct {
+	stateDir
+	JSON bool `help:"The whole status as JSON."`
+}
+
+// Run prints the running server's status; without a server it fails.
+func (c *statusCmd) Run(e *env) error {
+	st, err := control.FetchStatus(e.ctx, c.State)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		enc := json.NewEncoder(e.stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(st)
+	}
+	return printStatus(e.stdout, &st, time.Now())
+}
+
+func printStatus(out io.Writer, st *control.Status, now time.Time) error {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintf(w, "xdhcpd %s, pid %d, up %s\n", st.Version, st.PID, now.Sub(st.Started).Truncate(time.Second))
+	fmt.Fprintf(w, "configuration\t%s, loaded %s\n", st.Config, st.ConfigLoaded.Local().Format(time.DateTime))
+	if st.ReloadError != "" {
+		fmt.Fprintf(w, "\ta newer one was refused: %s\n", st.ReloadError)
+	}
+	fmt.Fprintf(w, "durability\t%s\n", st.Durability)
+	if st.JournalError != "" {
+		fmt.Fprintf(w, "\tNOTHING IS ACKNOWLEDGED: %s\n", st.JournalError)
+	}
+	for _, i := range st.Interfaces {
+		fmt.Fprintf(w, "\ninterface %s\t%s, xdp %s\n", i.Name, i.State, i.Mode)
+		if i.Why != "" {
+			fmt.Fprintf(w, "\t%s\n", i.Why)
+		}
+		for _, q := range i.Queues {
+			how := "zero-copy"
+			if !q.ZeroCopy {
+				how = "copy: " + q.Why
+			}
+			fmt.Fprintf(w, "  queue %d\t%s\n", q.ID, how)
+		}
+		for _, name := range slices.Sorted(maps.Keys(i.Steering)) {
+			if n := i.Steering[name]; n > 0 {
+				fmt.Fprintf(w, "  xdp %s\t%d\n", name, n)
+			}
+		}
+	}
+	for _, p := range []struct {
+		name string
+		path control.Path
+	}{{"fast path", st.Fast}, {"slow path", st.Slow}} {
+		fmt.Fprintf(w, "\n%s\t", p.name)
+		for _, v := range []string{"reply", "await", "punt", "drop"} {
+			fmt.Fprintf(w, "%s %d  ", v, p.path.Verdicts[v])
+		}
+		fmt.Fprintln(w)
+		for _, r := range p.path.Reasons {
+			fmt.Fprintf(w, "  %s\t%d\t%s\n", r.Name, r.Count, r.Sentence)
+		}
+	}
+	fmt.Fprintln(w, "\npool\tsize\tbound\toffered\tdeclined\tfree")
+	for _, p := range st.Pools {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\n", p.Name, p.Size, p.Bound, p.Offered, p.Declined, p.Free)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"xdhcp/engine/frame"
+	"xdhcp/engine/lease"
+)
+
+type fakeSource struct {
+	status Status
+	leases []Lease
+}
+
+func (f *fakeSource) Status() Status { return f.status }
+func (f *fakeSource) Leases(yield func(Lease) bool) {
+	for _, l := range f.leases {
+		if !yield(l) {
+			return
+		}
+	}
+}
+
+// start runs a server on a state directory until the test ends.
+func start(t *testing.T, state string, src Source) {
+	t.Helper()
+	s, err := Listen(state, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}
+
+func TestStatusAndLeasesComeAsTheyAre(t *testing.T) {
+	src := &fakeSource{
+		status: Status{Version: "v1", PID: 42, Started: time.Unix(1e9, 0).UTC(), Pools: []Pool{{Name: "p", Size: 10, Free: 10}}},
+		leases: []Lease{{Address: "192.0.2.1", State: "bound"}, {Address: "192.0.2.2", State: "offered", Host: "h"}},
+	}
+	state := t.TempDir()
+	start(t, state, src)
+	got, err := FetchStatus(t.Context(), state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(src.status, got); d != "" {
+		t.Errorf("status (-want +got):\n%s", d)
+	}
+	var leases []Lease
+	if err := FetchLeases(t.Context(), state, func(l Lease) bool { leases = append(leases, l); return true }); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(src.leases, leases); d != "" {
+		t.Errorf("leases (-want +got):\n%s", d)
+	}
+	info, err := os.Stat(filepath.Join(state, SocketName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); got != 0o600 {
+		t.Errorf("the socket's mode is %o, want 600", got)
+	}
+}
+
+// A unix address holds 107 bytes; state directories can be deeper.
+func TestALongStateDirectory(t *testing.T) {
+	state := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
+	if err := os.Mkdir(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	start(t, state, &fakeSource{status: Status{PID: 7}})
+	if st, err := FetchStatus(t.Context(), state); err != nil || st.PID != 7 {
+		t.Errorf("status = %+v, %v", st, err)
+	}
+}
+
+func TestNoServerIsNamedAsSuch(t *testing.T) {
+	if _, err := FetchStatus(t.Context(), t.TempDir()); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("without a server: %v", err)
+	}
+}
+
+// The socket of a server that was killed does not keep the next one out.
+func TestADeadServersSocketIsReplaced(t *testing.T) {
+	state := t.TempDir()
+	dead, err := Listen(state, &fakeSource{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.ln.Close()
+	if _, err := FetchStatus(t.Context(), state); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("with a dead server's socket: %v", err)
+	}
+	start(t, state, &fakeSource{status: Status{PID: 8}})
+	if st, err := FetchStatus(t.Context(), state); err != nil || st.PID != 8 {
+		t.Errorf("status = %+v, %v", st, err)
+	}
+}
+
+func TestLeaseOfShowsWhatTheRecordHolds(t *testing.T) {
+	// Option 82 with circuit-id "ge1" and remote-id 0xbeef, then a sub-option
+	// that runs past the end.
+	relay := []byte{1, 3, 'g', 'e', '1', 2, 2, 0xbe, 0xef, 9, 200, 1}
+	got := LeaseOf(&lease.Entry{
+		Addr: 0xc0000201, Status: lease.Bound, HW: []byte{2, 0, 0, 0, 0, 0xa}, ClientID: []byte{1, 0xff},
+		Host: []byte("h\xff"), Relay: relay, Start: 1000, CLTT: 1010, Expires: 4600,
+	})
+	want := Lease{
+		Address: "192.0.2.1", State: "bound", MAC: "02:00:00:00:00:0a", ClientID: "01ff", Host: "h\uFFFD",
+		Start: time.Unix(1000, 0).UTC(), CLTT: time.Unix(1010, 0).UTC(), Expires: time.Unix(4600, 0).UTC(),
+		Circuit: "676531", Remote: "beef",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if got := LeaseOf(&lease.Entry{Expires: lease.Never}); !got.Expires.IsZero() {
+		t.Errorf("an infinite lease expires at %v", got.Expires)
+	}
+}
+
+type fakeCounters struct{}
+
+func (fakeCounters) Verdict(v frame.Verdict) uint64 {
+	if v == frame.Reply {
+		return 3
+	}
+	return 0
+}
+
+func (fakeCounters) Reason(r frame.Reason) uint64 {
+	if r == frame.PoolFull {
+		return 2
+	}
+	return 0
+}
+
+func TestSumAddsUpAndExplains(t *testing.T) {
+	want := Path{
+		Verdicts: map[string]uint64{"drop": 0, "reply": 6, "await": 0, "punt": 0},
+		Reasons:  []Reason{{Name: "pool_full", Count: 4, Sentence: frame.PoolFull.Sentence()}},
+	}
+	if d := cmp.Diff(want, Sum(fakeCounters{}, fakeCounters{})); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}

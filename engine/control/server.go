@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Source answers what operators ask.
+type Source interface {
+	Status() Status
+	// Leases calls yield for each lease until it returns false.
+	Leases(yield func(Lease) bool)
+}
+
+// Server serves the control socket.
+type Server struct {
+	ln   net.Listener
+	http *http.Server
+}
+
+// Listen makes the socket in the state directory. The caller holds the
+// directory's lock, so a socket that lies there is a dead server's.
+func Listen(state string, src Source) (*Server, error) {
+	dir, done, err := shortPath(state)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	path := filepath.Join(dir, SocketName)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	// Its short name may be gone by then; the next start removes the socket.
+	ln.(*net.UnixListener).SetUnlinkOnClose(false)
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("control socket: %w", err), ln.Close())
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		// An error here is the client going away.
+		_ = json.NewEncoder(w).Encode(src.Status())
+	})
+	mux.HandleFunc("GET /leases", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		enc := json.NewEncoder(w)
+		src.Leases(func(l Lease) bool { return r.Context().Err() == nil && enc.Encode(l) == nil })
+	})
+	return &Server{ln: ln, http: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
+}
+
+// Run serves until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { _ = s.http.Close() })
+	defer stop()
+	if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	return nil
+}
+
+// Close ends a server that does not run, or stops one that does.
+func (s *Server) Close() { _ = errors.Join(s.http.Close(), s.ln.Close()) }
+
+// ErrNotRunning means that no server listens in the state directory.
+var ErrNotRunning = errors.New("no server is running")
+
+// FetchStatus asks the server of the state directory.
+func FetchStatus(ctx context.Context, state string) (Status, error) {
+	var st Status
+	err := get(ctx, state, "/status", func(body io.Reader) error {
+		return json.NewDecoder(body).Decode(&st)
+	})
+	return st, err
+}
+
+// FetchLeases asks the server of the state directory for every lease.
+func FetchLeases(ctx context.Context, state string, yield func(Lease) bool) error {
+	return get(ctx, state, "/leases", func(body io.Reader) error {
+		for dec := json.NewDecoder(body); ; {
+			var l Lease
+			if err := dec.Decode(&l); errors.Is(err, io.EOF) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			if !yield(l) {
+				return nil
+			}
+		}
+	})
+}
+
+func get(ctx context.Context, state, path string, read func(io.Reader) error) error {
+	dir, done, err := shortPath(state)
+	if err != nil {
+		return err
+	}
+	defer done()
+	client := http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", filepath.Join(dir, SocketName))
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://xdhcpd"+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) && op.Op == "dial" && !os.IsPermission(op.Err) {
+			return fmt.Errorf("state directory %s: %w", state, ErrNotRunning)
+		}
+		return fmt.Errorf("ask the server: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("ask the server for %s: %s", path, resp.Status)
+	}
+	if err := read(resp.Body); err != nil {
+		return fmt.Errorf("read the server's answer: %w", err)
+	}
+	return nil
+}
+
+// shortPath names dir by an open descriptor where its own name would make the
+// socket's longer than the 107 bytes that a unix address holds. done closes it.
+func shortPath(dir string) (short string, done func(), err error) {
+	const longest = 107
+	if len(filepath.Join(dir, SocketName)) <= longest {
+		return dir, func() {}, nil
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return "", nil, fmt.Errorf("control socket: %w", err)
+	}
+	return fmt.Sprintf("/proc/self/fd/%d", f.Fd()), func() { _ = f.Close() }, nil
+}

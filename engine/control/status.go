@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package control is how an operator talks to a running server: HTTP with JSON
+// bodies over a unix socket in the state directory.
+//
+//	GET /status   one Status
+//	GET /leases   one Lease per line
+//
+// The socket is mode 0600: who may read the state directory may ask. Nothing
+// here changes the server.
+package control
+
+import (
+	"time"
+
+	"xdhcp/engine/frame"
+	"xdhcp/engine/port"
+)
+
+// SocketName is the socket's name in the state directory.
+const SocketName = "xdhcpd.sock"
+
+// Status is what `xdhcpd status` shows.
+type Status struct {
+	Version string    `json:"version"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	// Config is the file in force and when it was loaded. ReloadError is why a
+	// newer one was refused, empty if none was.
+	Config       string    `json:"config"`
+	ConfigLoaded time.Time `json:"config_loaded"`
+	ReloadError  string    `json:"reload_error,omitempty"`
+	// Durability is sync or async; JournalError is why nothing is acknowledged
+	// any more, empty while the journal is well.
+	Durability   string `json:"durability"`
+	JournalError string `json:"journal_error,omitempty"`
+
+	Interfaces []port.Info `json:"interfaces"`
+	// Fast and Slow count what each path did with its frames. A frame that the
+	// fast path punts is counted there as punt, and again in Slow.
+	Fast  Path   `json:"fast"`
+	Slow  Path   `json:"slow"`
+	Pools []Pool `json:"pools"`
+}
+
+// Path is what one of the two packet paths did.
+type Path struct {
+	Verdicts map[string]uint64 `json:"verdicts"`
+	Reasons  []Reason          `json:"reasons"`
+}
+
+// Reason is a counter and its explanation.
+type Reason struct {
+	Name     string `json:"name"`
+	Count    uint64 `json:"count"`
+	Sentence string `json:"sentence"`
+}
+
+// Pool is the use of one address pool, in addresses.
+type Pool struct {
+	Name     string `json:"name"`
+	Size     uint64 `json:"size"`
+	Bound    uint64 `json:"bound"`
+	Offered  uint64 `json:"offered"`
+	Declined uint64 `json:"declined"`
+	Free     uint64 `json:"free"`
+}
+
+// CounterSource is a set of counters by verdict and reason.
+type CounterSource interface {
+	Verdict(frame.Verdict) uint64
+	Reason(frame.Reason) uint64
+}
+
+// Sum adds up counters; Reasons that never happened are left out.
+func Sum(sources ...CounterSource) Path {
+	p := Path{Verdicts: map[string]uint64{}, Reasons: []Reason{}}
+	for v := frame.Drop; v <= frame.Punt; v++ {
+		var n uint64
+		for _, s := range sources {
+			n += s.Verdict(v)
+		}
+		p.Verdicts[v.String()] = n
+	}
+	for r := range frame.NumReasons {
+		var n uint64
+		for _, s := range sources {
+			n += s.Reason(r)
+		}
+		if n > 0 {
+			p.Reasons = append(p.Reasons, Reason{Name: r.String(), Count: n, Sentence: r.Sentence()})
+		}
+	}
+	return p
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package port
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"xdhcp/bpf"
+	"xdhcp/engine/worker"
+	"xdhcp/engine/xsk"
+)
+
+// serving is what exists only while an interface is served.
+type serving struct {
+	program *bpf.Program // nil: served without XDP
+	attach  bpf.Attachment
+	queues  []queue
+}
+
+type queue struct {
+	id     int
+	socket *xsk.Socket
+	worker *worker.Worker
+}
+
+// open attaches the program and opens the queues into s. On an error the
+// caller closes s.
+func (p *Port) open(s *serving, facts Facts) error {
+	n, err := rxQueues(p.o.Name)
+	if err != nil {
+		return err
+	}
+	steer := bpf.SteerV4
+	if p.o.VLANs {
+		steer |= bpf.SteerVLAN
+	}
+	if s.program, err = bpf.Load(bpf.Options{Queues: n, Steer: steer}); err != nil {
+		return err
+	}
+	if err := s.steer(p.o.Steer(facts)); err != nil {
+		return err
+	}
+	// Sockets first: a program that redirects to a queue without a socket
+	// passes its frames to the kernel, so nothing is lost either way, but a
+	// queue that cannot be had should fail before the interface is touched.
+	for id := range n {
+		batch, err := p.batch(id)
+		if err != nil {
+			return err
+		}
+		socket, err := xsk.Open(xsk.Config{
+			Ifindex: facts.Ifindex, Ifname: p.o.Name, Queue: id, Port: p.o.Index, Frames: p.o.Frames, Busy: p.o.Busy,
+		})
+		if err != nil {
+			return err
+		}
+		s.queues = append(s.queues, queue{id: id, socket: socket, worker: worker.New(worker.Options{
+			Batch: batch, Socket: socket, Handler: p.o.Handler(), Journal: p.o.Journal, Punter: p.o.Punter,
+			Busy: p.o.Busy, ParkFrames: p.o.Frames / 4 * 3,
+		})})
+		if err := s.program.Register(id, socket.FD()); err != nil {
+			return fmt.Errorf("%s queue %d: %w", p.o.Name, id, err)
+		}
+	}
+	s.attach, err = s.program.Attach(facts.Ifindex, p.o.Mode)
+	return err
+}
+
+func (s *serving) steer(addrs []netip.Prefix) error {
+	if s.program == nil {
+		return nil
+	}
+	return s.program.SetAddrs(addrs)
+}
+
+func (s *serving) mode() string {
+	if s.program == nil {
+		return "off"
+	}
+	return s.attach.Mode.String()
+}
+
+func (s *serving) zeroCopy() bool {
+	for _, q := range s.queues {
+		if ok, _ := q.socket.ZeroCopy(); !ok {
+			return false
+		}
+	}
+	return len(s.queues) > 0
+}
+
+// close undoes open, in the order in which packets stop flowing.
+func (s *serving) close() error {
+	var errs []error
+	if s.program != nil {
+		errs = append(errs, s.program.Detach())
+	}
+	for _, q := range s.queues {
+		errs = append(errs, q.socket.Close())
+	}
+	if s.program != nil {
+		errs = append(errs, s.program.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -4,38 +4,61 @@ package main
 
 import (
 	"cmp"
+	"encoding/csv"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"xdhcp/engine/control"
+	"xdhcp/engine/journal"
+	"xdhcp/engine/lease"
 )
 
 type leasesCmd struct {
-	stateDir
-	JSON bool `help:"One JSON object per line."`
-	All  bool `help:"Also addresses that are free and only remember their last client."`
+	List leasesListCmd `cmd:"" default:"withargs" help:"List the leases, whether or not a server runs."`
 }
 
+type leasesListCmd struct {
+	stateDir
+	JSON bool `help:"One JSON object per line." xor:"format"`
+	CSV  bool `help:"Comma-separated values with a header." xor:"format"`
+
+	Subnet   netip.Prefix `help:"Only addresses in this subnet." placeholder:"PREFIX"`
+	Status   []string     `help:"Only leases in these states: bound, offered, declined, released, expired, or all. Default: the first three." placeholder:"STATE"`
+	MAC      string       `name:"mac" help:"Only this client's."`
+	ClientID string       `help:"Only the client with this identifier (option 61), in hexadecimal." placeholder:"HEX"`
+	Circuit  string       `help:"Only clients behind this circuit (option 82), as text or 0x and hexadecimal." placeholder:"ID"`
+}
+
+// held are the states of addresses that nobody else can get now.
+var held = []string{"bound", "offered", "declined"}
+
 // Run lists the leases by address.
-func (c *leasesCmd) Run(e *env) error {
-	var leases []control.Lease
-	err := control.FetchLeases(e.ctx, c.State, func(l control.Lease) bool {
-		if c.All || l.State == "bound" || l.State == "offered" || l.State == "declined" {
-			leases = append(leases, l)
-		}
-		return true
-	})
+func (c *leasesListCmd) Run(e *env) error {
+	keep, err := c.filter()
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(leases, func(a, b control.Lease) int {
-		return addr(a).Compare(addr(b))
-	})
-	if c.JSON {
+	var leases []control.Lease
+	if err := allLeases(e, c.State, func(l control.Lease) bool {
+		if keep(&l) {
+			leases = append(leases, l)
+		}
+		return true
+	}); err != nil {
+		return err
+	}
+	slices.SortFunc(leases, func(a, b control.Lease) int { return addr(a).Compare(addr(b)) })
+	switch {
+	case c.JSON:
 		enc := json.NewEncoder(e.stdout)
 		for _, l := range leases {
 			if err := enc.Encode(l); err != nil {
@@ -43,8 +66,89 @@ func (c *leasesCmd) Run(e *env) error {
 			}
 		}
 		return nil
+	case c.CSV:
+		return csvLeases(e.stdout, leases)
 	}
-	w := tabwriter.NewWriter(e.stdout, 0, 8, 2, ' ', 0)
+	return tableLeases(e.stdout, leases)
+}
+
+// allLeases asks the running server, or reads what the last one has left.
+func allLeases(e *env, state string, yield func(control.Lease) bool) error {
+	err := control.FetchLeases(e.ctx, state, yield)
+	if !errors.Is(err, control.ErrNotRunning) {
+		return err
+	}
+	var table *lease.Table
+	if _, err := journal.Read(state, func() (journal.Table, error) {
+		var err error
+		table, err = lease.New(lease.Options{})
+		return table, err
+	}); err != nil {
+		return err
+	}
+	now := lease.Time(time.Now().Unix())
+	table.Each(func(entry *lease.Entry) bool {
+		l := control.LeaseOf(entry)
+		if entry.Status == lease.Bound && entry.Expires <= now {
+			l.State = lease.Expired.String() // as the next start will find
+		}
+		return yield(l)
+	})
+	return nil
+}
+
+// filter is the predicate that the flags describe.
+func (c *leasesListCmd) filter() (func(*control.Lease) bool, error) {
+	states := c.Status
+	if len(states) == 0 {
+		states = held
+	}
+	for _, s := range states {
+		if !slices.Contains(append(held, "released", "expired", "all"), s) {
+			return nil, fmt.Errorf("--status %s: want one of bound, offered, declined, released, expired, all", s)
+		}
+	}
+	mac := ""
+	if c.MAC != "" {
+		hw, err := net.ParseMAC(c.MAC)
+		if err != nil {
+			return nil, fmt.Errorf("--mac: %w", err)
+		}
+		mac = hw.String()
+	}
+	id := strings.ToLower(strings.ReplaceAll(c.ClientID, ":", ""))
+	if _, err := hex.DecodeString(id); err != nil {
+		return nil, fmt.Errorf("--client-id: %w", err)
+	}
+	circuit, isHex := strings.CutPrefix(strings.ToLower(c.Circuit), "0x")
+	if !isHex {
+		circuit = hex.EncodeToString([]byte(c.Circuit))
+	}
+	return func(l *control.Lease) bool {
+		return (slices.Contains(states, "all") || slices.Contains(states, l.State)) &&
+			(!c.Subnet.IsValid() || c.Subnet.Contains(addr(*l))) &&
+			(mac == "" || l.MAC == mac) && (id == "" || l.ClientID == id) && (circuit == "" || l.Circuit == circuit)
+	}, nil
+}
+
+func csvLeases(out io.Writer, leases []control.Lease) error {
+	w := csv.NewWriter(out)
+	_ = w.Write([]string{"address", "state", "mac", "client_id", "host", "start", "expires", "cltt", "circuit_id", "remote_id"})
+	stamp := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.Format(time.RFC3339)
+	}
+	for _, l := range leases {
+		_ = w.Write([]string{l.Address, l.State, l.MAC, l.ClientID, l.Host, stamp(l.Start), stamp(l.Expires), stamp(l.CLTT), l.Circuit, l.Remote})
+	}
+	w.Flush()
+	return w.Error() // of any of the writes
+}
+
+func tableLeases(out io.Writer, leases []control.Lease) error {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "ADDRESS\tSTATE\tMAC\tCLIENT-ID\tHOST\tEXPIRES")
 	for _, l := range leases {
 		expires := "never"

@@ -37,7 +37,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve DHCP in the foreground."`
 	Check   checkCmd   `cmd:"" help:"Check a configuration file and report every mistake."`
 	Status  statusCmd  `cmd:"" help:"Ask the running server how it is."`
-	Leases  leasesCmd  `cmd:"" help:"List the leases, whether or not a server runs."`
+	Leases  leasesCmd  `cmd:"" help:"The leases, whether or not a server runs."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

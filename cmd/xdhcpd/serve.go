@@ -49,8 +49,6 @@ func (c *serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	defer s.close()
-
 	tasks, ctx := errgroup.WithContext(e.ctx)
 	tasks.Go(func() error { return s.run(ctx) })
 	tasks.Go(func() error {

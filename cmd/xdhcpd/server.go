@@ -20,6 +20,7 @@ import (
 
 	"xdhcp/engine/control"
 	"xdhcp/engine/exchange"
+	"xdhcp/engine/journal"
 	"xdhcp/engine/lease"
 	"xdhcp/engine/policy"
 	"xdhcp/engine/port"
@@ -44,7 +45,7 @@ type server struct {
 
 	policy  atomic.Pointer[policy.Policy]
 	table   *lease.Table
-	journal worker.Journal
+	journal *journal.Journal
 	slow    *slowpath.Server
 	ports   []*port.Port
 	control *control.Server
@@ -58,21 +59,30 @@ type server struct {
 	reloadError string
 }
 
-// newServer puts a server together; it attaches and starts nothing.
-func newServer(cfg *config.Config, file string, log *slog.Logger) (*server, error) {
-	s := &server{log: log, started: time.Now(), file: file, facts: map[int]port.Facts{}, journal: worker.Memory{}}
-	var err error
-	if s.table, err = lease.New(lease.Options{Durable: s.journal.Durable}); err != nil {
+// newServer puts a server together and reads the leases of the state directory;
+// it attaches and starts nothing. The caller closes it or runs it.
+func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, err error) {
+	s = &server{log: log, started: time.Now(), file: file, facts: map[int]port.Facts{}}
+	if s.table, err = lease.New(lease.Options{Durable: func(t lease.Ticket) bool { return s.journal.Durable(t) }}); err != nil {
 		return nil, err
 	}
 	if err := s.install(cfg, s.facts); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	s.loaded = s.started
+	if err := s.recover(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.journal.Close())
+		}
+	}()
 
+	clock := leaseClock(s.journal.Clock())
 	brain := &exchange.Server{Table: s.table, Failed: func() bool { return s.journal.Err() != nil }}
 	s.slow = slowpath.New(slowpath.Options{
-		Exchange: brain, Policy: s.policy.Load, Journal: s.journal, Log: log, Lane: slowLane, Interfaces: slowInterfaces(cfg),
+		Exchange: brain, Policy: s.policy.Load, Journal: s.journal, Log: log, Lane: slowLane, Clock: clock, Interfaces: slowInterfaces(cfg),
 	})
 	for i := range cfg.Interfaces {
 		ifc := &cfg.Interfaces[i]
@@ -81,7 +91,7 @@ func newServer(cfg *config.Config, file string, log *slog.Logger) (*server, erro
 			VLANs: ifc.VLANs, Busy: ifc.Wait == config.WaitBusy,
 			Batch:   s.workerBatch,
 			Handler: func() worker.Handler { return fastpath.New(brain, &s.policy) },
-			Journal: s.journal, Punter: s.slow.Queue(),
+			Journal: s.journal, Punter: s.slow.Queue(), Clock: clock,
 			Steer:   func(f port.Facts) []netip.Prefix { return steered(ifc, f) },
 			Changed: func(f port.Facts) { s.changed(i, f) },
 			Log:     log,
@@ -101,10 +111,59 @@ func slowInterfaces(cfg *config.Config) []slowpath.Interface {
 	return out
 }
 
-func (s *server) close() { s.control.Close() }
+// recover opens the journal and replays it into the table.
+func (s *server) recover() error {
+	j, r, err := journal.Open(s.cfg.State, s.table, journal.Options{Async: s.cfg.Durability == config.Async, Log: s.log})
+	if err != nil {
+		return err
+	}
+	s.journal = j
+	s.table.Settle()
+	var pools []lease.Range
+	for _, p := range s.policy.Load().Layout.Pools {
+		pools = append(pools, p.Ranges...)
+	}
+	if err := r.ApplyHolds(s.table, pools); err != nil {
+		return errors.Join(err, j.Close())
+	}
+	if r.Cut != nil {
+		s.log.Warn("the log ended in the middle of a group, as after a crash: the group was cut off, nobody had been told of it",
+			"file", r.Cut.File, "offset", r.Cut.Offset)
+	}
+	if !r.Fresh {
+		s.log.Info("leases are loaded", "bound", s.table.Stats().Bound, "from_snapshot", r.Records, "from_log", r.Changes, "took", r.Took)
+	}
+	return nil
+}
 
-// run serves until ctx ends or one of the parts fails.
+// leaseClock is the journal's clock as a time.Time for those who also measure
+// how long a packet has waited.
+func leaseClock(c *journal.Clock) func() time.Time {
+	return func() time.Time {
+		now := time.Now()
+		// The monotonic reading goes along. The two clocks differ only after
+		// somebody has set the machine's.
+		if apart := int64(c.Now()) - now.Unix(); apart != 0 {
+			now = now.Add(time.Duration(apart) * time.Second)
+		}
+		return now
+	}
+}
+
+// run serves until ctx ends or one of the parts fails. It closes the server.
 func (s *server) run(ctx context.Context) error {
+	defer s.control.Close()
+	// The journal ends last: it makes durable what the others wait for.
+	journalCtx, endJournal := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- s.journal.Run(journalCtx) }()
+	err := s.serve(ctx)
+	endJournal()
+	return errors.Join(err, <-done)
+}
+
+// serve runs everything but the journal.
+func (s *server) serve(ctx context.Context) error {
 	// The slow path ends after the workers, which punt to it, and takes what
 	// they have left.
 	slowCtx, endSlow := context.WithCancel(context.WithoutCancel(ctx))
@@ -157,8 +216,8 @@ func (s *server) reap(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case now := <-tick.C:
-			s.table.Expire(lease.Time(now.Unix()), reapBudget, batch)
+		case <-tick.C:
+			s.table.Expire(s.journal.Clock().Expiry(), reapBudget, batch)
 			if batch.Len() > 0 {
 				s.journal.Append(batch)
 				batch.Reset()
@@ -243,12 +302,9 @@ func (s *server) Status() control.Status {
 	st := control.Status{
 		Version: version, PID: os.Getpid(), Started: s.started,
 		Config: s.file, ConfigLoaded: s.loaded, ReloadError: s.reloadError,
-		Durability: s.cfg.Durability.String(),
 	}
 	s.mu.Unlock()
-	if err := s.journal.Err(); err != nil {
-		st.JournalError = err.Error()
-	}
+	st.Journal = s.journalStatus()
 	var fast []control.CounterSource
 	for _, p := range s.ports {
 		st.Interfaces = append(st.Interfaces, p.Info())
@@ -259,6 +315,24 @@ func (s *server) Status() control.Status {
 		st.Pools = append(st.Pools, control.Pool{
 			Name: p.Name, Size: p.Size, Bound: p.Bound, Offered: p.Offered, Declined: p.Declined, Free: p.Free,
 		})
+	}
+	return st
+}
+
+func (s *server) journalStatus() control.Journal {
+	j := s.journal.Stats()
+	st := control.Journal{
+		Durability: "sync", Direct: j.Direct, Changes: j.Changes, Groups: j.Groups, Bytes: j.Bytes, Written: j.Written,
+		SyncP50: j.SyncP50, SyncP99: j.SyncP99, SyncMax: j.SyncMax,
+		Segments: j.Segments, LogBytes: j.LogBytes,
+		SnapshotRecords: j.Snapshot.Records, SnapshotBytes: j.Snapshot.Bytes, SnapshotRunning: j.Snapshot.Running,
+		ClockHeld: j.ClockHeld, Warning: j.Warning,
+	}
+	if j.Async {
+		st.Durability = "async"
+	}
+	if j.Err != nil {
+		st.Error = j.Err.Error()
 	}
 	return st
 }

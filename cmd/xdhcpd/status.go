@@ -40,9 +40,17 @@ func printStatus(out io.Writer, st *control.Status, now time.Time) error {
 	if st.ReloadError != "" {
 		fmt.Fprintf(w, "\ta newer one was refused: %s\n", st.ReloadError)
 	}
-	fmt.Fprintf(w, "durability\t%s\n", st.Durability)
-	if st.JournalError != "" {
-		fmt.Fprintf(w, "\tNOTHING IS ACKNOWLEDGED: %s\n", st.JournalError)
+	j := &st.Journal
+	fmt.Fprintf(w, "journal\t%s, %d changes in %d groups, sync p50 %v p99 %v max %v, log %d MiB\n",
+		j.Durability, j.Changes, j.Groups, j.SyncP50, j.SyncP99, j.SyncMax, j.LogBytes>>20)
+	if j.Error != "" {
+		fmt.Fprintf(w, "\tNOTHING IS ACKNOWLEDGED: %s\n", j.Error)
+	}
+	if j.Warning != "" {
+		fmt.Fprintf(w, "\twarning: %s\n", j.Warning)
+	}
+	if j.ClockHeld != 0 {
+		fmt.Fprintf(w, "\tthe clock was set: leases end %v later\n", j.ClockHeld)
 	}
 	for _, i := range st.Interfaces {
 		fmt.Fprintf(w, "\ninterface %s\t%s, xdp %s\n", i.Name, i.State, i.Mode)

@@ -30,17 +30,43 @@ type Status struct {
 	Config       string    `json:"config"`
 	ConfigLoaded time.Time `json:"config_loaded"`
 	ReloadError  string    `json:"reload_error,omitempty"`
-	// Durability is sync or async; JournalError is why nothing is acknowledged
-	// any more, empty while the journal is well.
-	Durability   string `json:"durability"`
-	JournalError string `json:"journal_error,omitempty"`
 
+	Journal    Journal     `json:"journal"`
 	Interfaces []port.Info `json:"interfaces"`
 	// Fast and Slow count what each path did with its frames. A frame that the
 	// fast path punts is counted there as punt, and again in Slow.
 	Fast  Path   `json:"fast"`
 	Slow  Path   `json:"slow"`
 	Pools []Pool `json:"pools"`
+}
+
+// Journal is how the durable log does. Durations are in nanoseconds.
+type Journal struct {
+	Durability string `json:"durability"`        // sync or async
+	Error      string `json:"error,omitempty"`   // why nothing is acknowledged any more
+	Warning    string `json:"warning,omitempty"` // what will become an error if it goes on
+	Direct     bool   `json:"direct"`            // writes go past the page cache
+
+	// Since the start: changes, the groups they were synced in, their encoded
+	// bytes, and the bytes written for them.
+	Changes uint64 `json:"changes"`
+	Groups  uint64 `json:"groups"`
+	Bytes   uint64 `json:"bytes"`
+	Written uint64 `json:"written"`
+
+	SyncP50 time.Duration `json:"sync_p50"`
+	SyncP99 time.Duration `json:"sync_p99"`
+	SyncMax time.Duration `json:"sync_max"`
+
+	Segments        int    `json:"segments"`
+	LogBytes        int64  `json:"log_bytes"`
+	SnapshotRecords uint64 `json:"snapshot_records"`
+	SnapshotBytes   int64  `json:"snapshot_bytes"`
+	SnapshotRunning bool   `json:"snapshot_running"`
+
+	// ClockHeld is by how much leases end later because the machine's clock was
+	// set.
+	ClockHeld time.Duration `json:"clock_held"`
 }
 
 // Path is what one of the two packet paths did.

@@ -64,6 +64,7 @@ type Options struct {
 	Handler func() worker.Handler // one for each worker
 	Journal worker.Journal
 	Punter  worker.Punter
+	Clock   func() time.Time // nil means time.Now
 	// Steer says which addresses are this server's: frames to them are ours.
 	Steer func(Facts) []netip.Prefix
 	// Changed is called with the interface's facts before it is served and

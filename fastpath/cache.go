@@ -4,7 +4,9 @@ package fastpath
 
 import (
 	"bytes"
+	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 
 	"xdhcp/engine/policy"
 )
@@ -26,7 +28,7 @@ const (
 // lists push each other out, and since a bucket's entries have a second chance
 // (the clock algorithm), rarely those that are in use.
 type cache struct {
-	seed  maphash.Seed // per handler, so that nobody can aim at a bucket
+	seed  uint64 // per handler, so that nobody can aim at a bucket
 	tags  [buckets][ways]tag
 	hands [buckets]uint8
 	lines [buckets * ways][lineSize]byte // request list, then block
@@ -43,7 +45,7 @@ type tag struct {
 	used   bool // since the hand last passed
 }
 
-func (c *cache) init() { c.seed = maphash.MakeSeed() }
+func (c *cache) init() { c.seed = maphash.Bytes(maphash.MakeSeed(), nil) }
 
 // reset forgets everything.
 func (c *cache) reset() { c.tags = [buckets][ways]tag{} }
@@ -52,8 +54,8 @@ func (c *cache) reset() { c.tags = [buckets][ways]tag{} }
 // bytes are valid until the next call. salt spreads the sets over the buckets.
 // ok is false when they do not fit in a datagram.
 func (c *cache) block(set *policy.OptionSet, salt uint32, prl []byte) (block []byte, ok bool) {
-	sum := maphash.Bytes(c.seed, prl)
-	bucket := int((sum ^ uint64(salt)*0x9e3779b97f4a7c15) >> 40 % buckets)
+	sum := c.hash(uint64(salt), prl)
+	bucket := int(sum >> 40 % buckets)
 	tags := &c.tags[bucket]
 	for i := range tags {
 		t := &tags[i]
@@ -83,6 +85,30 @@ func (c *cache) block(set *policy.OptionSet, salt uint32, prl []byte) (block []b
 	copy(line[copy(line[:], prl):], block)
 	tags[i] = tag{set: set, sum: uint32(sum), nBlock: uint16(n), nPRL: uint8(len(prl))}
 	return block, true
+}
+
+// hash mixes a request list and a salt in the manner of wyhash. Lists are short,
+// and a hash that is better than their order is enough: a collision costs a
+// comparison.
+func (c *cache) hash(salt uint64, prl []byte) uint64 {
+	h := c.seed ^ salt<<8 ^ uint64(len(prl))
+	for ; len(prl) >= 8; prl = prl[8:] {
+		h = mix(h ^ binary.LittleEndian.Uint64(prl))
+	}
+	var tail uint64
+	if len(prl) >= 4 {
+		tail = uint64(binary.LittleEndian.Uint32(prl))
+		prl = prl[4:]
+	}
+	for _, b := range prl {
+		tail = tail<<8 | uint64(b)
+	}
+	return mix(h ^ tail)
+}
+
+func mix(h uint64) uint64 {
+	hi, lo := bits.Mul64(h^0xa0761d6478bd642f, 0xe7037ed1a0b428db)
+	return hi ^ lo
 }
 
 // victim is the entry of a bucket to replace: a free one, or the first that was

@@ -89,10 +89,29 @@ func (h *Handler) ask(f *frame.Frame, m dhcp4.Msg) {
 		c.Host = c.Host[:lease.MaxHost]
 	}
 	c.Relay, _ = o.Get(m, dhcp4.OptRelay)
-	relay := dhcp4.Relay(c.Relay)
-	v, _ = relay.U32(dhcp4.SubLinkSelection)
-	q.LinkSelection = lease.IP4(v)
-	v, _ = relay.U32(dhcp4.SubServerOverride)
-	q.ServerOverride = lease.IP4(v)
-	_, h.relayPort = relay.Get(dhcp4.SubRelayPort)
+	q.LinkSelection, q.ServerOverride, h.relayPort = 0, 0, false
+	if len(c.Relay) > 0 {
+		h.askRelay(c.Relay)
+	}
+}
+
+// askRelay reads the sub-options that say something about the answer. Their
+// lengths are right, and of several the first counts.
+func (h *Handler) askRelay(relay dhcp4.Relay) {
+	link, override := false, false
+	for {
+		code, data, rest, ok := relay.Next()
+		if !ok {
+			return
+		}
+		switch {
+		case code == dhcp4.SubLinkSelection && !link:
+			h.query.LinkSelection, link = lease.IP4From(data), true
+		case code == dhcp4.SubServerOverride && !override:
+			h.query.ServerOverride, override = lease.IP4From(data), true
+		case code == dhcp4.SubRelayPort:
+			h.relayPort = true
+		}
+		relay = rest
+	}
 }

@@ -117,15 +117,19 @@ func header(m dhcp4.Msg, a *exchange.Answer) {
 	m.SetFlags(a.Flags)
 	m.SetCiaddr(uint32(a.Ciaddr))
 	m.SetYiaddr(uint32(a.Yiaddr))
-	if s := a.Subnet; s != nil {
-		m.SetSiaddr(uint32(s.NextServer))
-		m.SetSName(s.ServerName)
-		m.SetFile(s.BootFile)
-	} else {
+	s := a.Subnet
+	if s == nil {
 		m.SetSiaddr(0)
-		m.SetSName(nil)
-		m.SetFile(nil)
+		m.ClearNames()
+		return
 	}
+	m.SetSiaddr(uint32(s.NextServer))
+	if len(s.ServerName)|len(s.BootFile) == 0 { // the usual case
+		m.ClearNames()
+		return
+	}
+	m.SetSName(s.ServerName)
+	m.SetFile(s.BootFile)
 }
 
 // address fills h.headers for the answer (RFC 2131 §4.1). data still has the

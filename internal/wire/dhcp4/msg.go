@@ -182,6 +182,9 @@ func (m Msg) SetSName(name []byte) { setString(m.SName(), name) }
 // SetFile fills the boot file field likewise.
 func (m Msg) SetFile(name []byte) { setString(m.File(), name) }
 
+// ClearNames empties both fields.
+func (m Msg) ClearNames() { clear(m[offSName:offCookie]) }
+
 func setString(field, s []byte) {
 	n := copy(field[:len(field)-1], s)
 	clear(field[n:])

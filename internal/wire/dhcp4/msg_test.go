@@ -109,4 +109,8 @@ func TestSetters(t *testing.T) {
 		g.NextServerIP.String() != "9.10.11.12" || g.RelayAgentIP.String() != "13.14.15.16" {
 		t.Errorf("decoded %+v", g)
 	}
+	m.ClearNames()
+	if !bytes.Equal(m[44:236], make([]byte, 192)) || m.Giaddr() != 0x0d0e0f10 || Check(m) != frame.FromServer {
+		t.Error("ClearNames")
+	}
 }

@@ -34,13 +34,18 @@ func BuildUDP4(b []byte, l *Layers, h *Headers4, payloadLen int) int {
 	ip[off4Proto] = ProtoUDP
 	binary.BigEndian.PutUint32(ip[off4Src:], h.Src)
 	binary.BigEndian.PutUint32(ip[off4Dst:], h.Dst)
-	IPv4(ip).SetChecksum()
+	// The sums of the headers come from the values: reading back in words what
+	// was just stored in bytes would wait for the stores.
+	addrs := h.Src>>16 + h.Src&0xffff + h.Dst>>16 + h.Dst&0xffff
+	binary.BigEndian.PutUint16(ip[off4Sum:],
+		^Fold(0x4500+uint32(len(ip))+uint32(h.ID)+uint32(h.TTL)<<8+ProtoUDP+addrs))
 
 	udp := UDP(ip[LenIPv4:])
 	binary.BigEndian.PutUint16(udp[offUDPSrc:], h.SrcPort)
 	binary.BigEndian.PutUint16(udp[offUDPDst:], h.DstPort)
 	binary.BigEndian.PutUint16(udp[offUDPLen:], uint16(len(udp)))
-	binary.BigEndian.PutUint16(udp[offUDPSum:], UDP4Checksum(h.Src, h.Dst, udp))
+	head := uint32(h.SrcPort) + uint32(h.DstPort) + uint32(len(udp))
+	binary.BigEndian.PutUint16(udp[offUDPSum:], payloadChecksum(udp[LenUDP:], pseudo4(h.Src, h.Dst, len(udp))+head))
 	return end
 }
 

@@ -27,13 +27,19 @@ func Sum(b []byte, initial uint32) uint32 {
 		s, c = bits.Add64(s, binary.LittleEndian.Uint64(b), c)
 		b = b[8:]
 	}
-	if len(b) > 0 {
-		var w uint64
-		for i := len(b) - 1; i >= 0; i-- {
-			w = w<<8 | uint64(b[i])
-		}
-		s, c = bits.Add64(s, w, c)
+	var w uint64
+	if len(b) >= 4 {
+		w = uint64(binary.LittleEndian.Uint32(b))
+		b = b[4:]
 	}
+	if len(b) >= 2 {
+		w += uint64(binary.LittleEndian.Uint16(b))
+		b = b[2:]
+	}
+	if len(b) == 1 {
+		w += uint64(b[0])
+	}
+	s, c = bits.Add64(s, w, c)
 	// The last carry comes round; it cannot carry again, since s is then not
 	// all ones.
 	s += c
@@ -41,6 +47,16 @@ func Sum(b []byte, initial uint32) uint32 {
 	s = s>>16 + s&0xffff // 33 bits to 18
 	s = s>>16 + s&0xffff
 	return initial + uint32(bits.ReverseBytes16(Fold(uint32(s))))
+}
+
+// sumHeader4 is the sum of an IPv4 header without options.
+func sumHeader4(ip IPv4) uint32 {
+	_ = ip[LenIPv4-1]
+	s := uint64(binary.BigEndian.Uint32(ip)) + uint64(binary.BigEndian.Uint32(ip[4:])) +
+		uint64(binary.BigEndian.Uint32(ip[8:])) + uint64(binary.BigEndian.Uint32(ip[12:])) +
+		uint64(binary.BigEndian.Uint32(ip[16:]))
+	s = s>>32 + s&0xffffffff
+	return uint32(s>>16 + s&0xffff)
 }
 
 // Fold brings a sum down to 16 bits by adding the carries in. The checksum of a
@@ -80,8 +96,13 @@ func UDP6Checksum(src, dst []byte, udp UDP) uint16 {
 
 func udpChecksum(udp UDP, pseudo uint32) uint16 {
 	// The field itself counts as zero.
-	check := ^Fold(Sum(udp[LenUDP:], Sum(udp[:offUDPSum], pseudo)))
-	if check == 0 {
+	return payloadChecksum(udp[LenUDP:], pseudo+uint32(udp.SrcPort())+uint32(udp.DstPort())+uint32(udp.Len()))
+}
+
+// payloadChecksum is a UDP checksum from the payload and the sum of the headers.
+func payloadChecksum(payload []byte, headers uint32) uint16 {
+	check := ^Fold(Sum(payload, headers))
+	if check == 0 { // RFC 768: 0 would say that there is none
 		check = 0xffff
 	}
 	return check

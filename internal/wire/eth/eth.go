@@ -127,7 +127,13 @@ func parse4(b []byte, l *Layers) frame.Reason {
 	if len(ip) < total {
 		return frame.Truncated
 	}
-	if Fold(Sum(ip[:hlen], 0)) != 0xffff {
+	sum := uint32(0)
+	if hlen == LenIPv4 {
+		sum = sumHeader4(ip)
+	} else {
+		sum = Sum(ip[:hlen], 0)
+	}
+	if Fold(sum) != 0xffff {
 		return frame.BadChecksum
 	}
 	if ip.Protocol() != ProtoUDP {

@@ -145,19 +145,34 @@ func TestAPuntedFrameIsAnswered(t *testing.T) {
 	}
 }
 
-// Frames land on two receive queues, and both are served.
+// Frames land on two receive queues, and both are served. A veth delivers on
+// the queue that the sender's flow hashes to, so the requests come from many
+// relay agents.
 func TestTwoQueues(t *testing.T) {
 	p := nettest.Veth(t, nettest.ServerAddr(serverAddr), nettest.Queues(2))
 	s := serve(t, p.Server, config(p.Server, "native"))
-	for i := range 20 {
-		newClient(t, p.Client, fmt.Sprintf("02:00:00:00:04:%02x", i)).lease()
+	const n = 40
+	for i := range n {
+		c := newClient(t, p.Client, fmt.Sprintf("02:00:00:00:04:%02x", i))
+		relay := net.IPv4(192, 0, 2, byte(10+i))
+		m := c.discover(dhcpv4.WithGatewayIP(relay))
+		c.wire.Send(c.frameTo(m, relay, net.IPv4(192, 0, 2, 1), p.Server.MAC))
+		if a := c.await(m.TransactionID, patience); a == nil || a.MessageType() != dhcpv4.MessageTypeOffer {
+			t.Fatalf("relay %v: answer = %v", relay, a)
+		}
 	}
 	st := s.status()
-	if n := len(st.Interfaces[0].Queues); n != 2 {
-		t.Fatalf("%d queues are served, want 2", n)
+	queues := st.Interfaces[0].Queues
+	if len(queues) != 2 {
+		t.Fatalf("%d queues are served, want 2", len(queues))
 	}
-	if got := st.Fast.Verdicts["await"]; got != 20 {
-		t.Errorf("%d ACKs, want 20", got)
+	for _, q := range queues {
+		if got := q.Rings.(map[string]any)["Received"].(float64); got == 0 {
+			t.Errorf("queue %d received nothing", q.ID)
+		}
+	}
+	if got := st.Fast.Verdicts["reply"]; got != n {
+		t.Errorf("%d OFFERs, want %d", got, n)
 	}
 }
 

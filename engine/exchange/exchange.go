@@ -18,6 +18,10 @@ const (
 	Nak      = 6
 	Release  = 7
 	Inform   = 8
+
+	// Bootp is the Type of a message without option 53 and of its answer. It is
+	// never on the wire.
+	Bootp = 255
 )
 
 // FlagBroadcast is the B bit of the flags field (RFC 2131 §2).
@@ -34,7 +38,7 @@ const HTypeEthernet = 1
 // A Query is large: keep one, and set all its fields for each message instead of
 // overwriting the whole.
 type Query struct {
-	Type  uint8 // option 53; 0: none
+	Type  uint8 // option 53; Bootp: the message has none; 0: an impossible one
 	HType uint8
 	Hops  uint8
 	Flags uint16
@@ -58,6 +62,20 @@ type Query struct {
 	MaxSize         uint16    // option 57, for the codec's own use
 	PRL             []byte    // option 55, likewise
 	VendorClass     []byte    // option 60
+
+	UserClass     []byte // option 77
+	VendorIdent   []byte // option 124 (RFC 3925)
+	VendorInfo    []byte // option 125 (RFC 3925)
+	VendorOptions []byte // option 43
+	Arch          []byte // option 93 (RFC 4578)
+	FQDN          []byte // option 81 (RFC 4702)
+	VSS           []byte // option 221 (RFC 6607)
+	AutoConf      []byte // option 116 (RFC 2563)
+	RapidCommit   bool   // option 80 is there (RFC 4039)
+	// Options gives expressions the message's options. A codec that leaves it
+	// nil is told PuntClass where an expression would decide, before anything
+	// has changed.
+	Options policy.Packet
 
 	// Client is what identifies the client. The codec fills HType, HW, ClientID,
 	// Relay and Host; Decide4 fills Kind and ID by the policy's rule.
@@ -84,7 +102,9 @@ const (
 // An Answer is what to send. In its header, beside what is said here: op 2, hops
 // and secs 0, xid, giaddr and chaddr copied (RFC 2131 table 3).
 type Answer struct {
-	Type  uint8  // Offer, Ack or Nak; 0: stay silent, Reason says why
+	// Type is Offer, Ack or Nak; 0: stay silent, Reason says why. Bootp: a BOOTP
+	// reply, which has no options 53 and 54 (RFC 1534 §2).
+	Type  uint8
 	Flags uint16 // the header's flags
 
 	Yiaddr, Ciaddr lease.IP4
@@ -98,13 +118,23 @@ type Answer struct {
 	HasTimes             bool
 	Valid, Renew, Rebind uint32
 
-	// Subnet gives siaddr, sname and file; nil in a NAK, where they are 0.
+	// Subnet is where the client's address is; nil in a NAK.
 	Subnet *policy.Subnet
+	// Boot gives siaddr, sname and file; nil in a NAK, where they are 0.
+	Boot *policy.Boot
 	// Options is the merged set to select from (OptionSet.Select); nil for NAK.
 	Options *policy.OptionSet
 	// Options to return as they came, byte for byte: 61 (RFC 6842 §3), 82 (RFC
 	// 3046 §2.2, as the last option) and 118 (RFC 3011 §2).
 	EchoClientID, EchoRelay, EchoSubnetSelection bool
+	// DropVSS leaves sub-options of option 82 out of its echo (RFC 6607 §7.2):
+	// 152 where we did what 151 says, both where we did not.
+	DropVSSControl, DropVSS bool
+	// Own are the options that follow from this very message (80, 81, 116, 221,
+	// the list of classes in 77, rogue detection in 43), encoded one behind the
+	// other. The codec writes them as they are, and of Options leaves out the
+	// codes that occur here. It points into the Query; nil: none.
+	Own *Own
 	// Message is the text of option 56 in a NAK (RFC 2132 §9.9).
 	Message string
 
@@ -113,6 +143,24 @@ type Answer struct {
 	// Reason is OK for an answer; for silence it says why.
 	Reason frame.Reason
 }
+
+// Own is encoded options. A Query has room for one.
+type Own struct {
+	n    int
+	buf  [1024]byte
+	have [4]uint64
+}
+
+// Encoded are the options as they are sent: code, length, value, and so on.
+func (o *Own) Encoded() []byte {
+	if o == nil {
+		return nil
+	}
+	return o.buf[:o.n]
+}
+
+// Has says whether an option is among them.
+func (o *Own) Has(code uint8) bool { return o != nil && o.have[code>>6]>>(code&63)&1 != 0 }
 
 // A Server answers. Its fields are set before the first use and then left alone.
 type Server struct {

@@ -18,7 +18,7 @@ func (d *decision) answer(typ uint8, at *policy.Subnet, options *policy.OptionSe
 	a.Type = typ
 	a.Reason = frame.OK
 	a.Flags = q.Flags
-	a.Subnet = at
+	a.Subnet, a.Boot = at, &at.Boot
 	a.Options = d.p.ForClass(d.res.Options(options), q.VendorClass)
 	// RFC 3011 §2: "Servers configured to support this option MUST return an
 	// identical copy of the option to any client that sends it".

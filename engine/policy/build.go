@@ -192,6 +192,7 @@ func (b *builder) addSubnet(s *SubnetSpec, n *NetworkSpec, seen map[netip.Prefix
 		ID: s.ID, Base: ip4(s.Prefix.Addr()), Mask: mask, Bits: uint8(s.Prefix.Bits()),
 		Times: times, ServerID: ip4(s.ServerID),
 		NextServer: ip4(s.NextServer), ServerName: []byte(s.ServerName), BootFile: []byte(s.BootFile),
+		Boot:  Boot{ip4(s.NextServer), []byte(s.ServerName), []byte(s.BootFile)},
 		scope: sc,
 	})
 	sub := &p.Subnets[index]

@@ -92,8 +92,24 @@ type Subnet struct {
 	NextServer lease.IP4
 	ServerName []byte
 	BootFile   []byte
+	// Boot is the same three, as a Policy gives them to an Answer.
+	Boot Boot
 
 	scope *Scope
+}
+
+// Boot fills siaddr, sname and file of a reply. The names are at most 63 and 127
+// bytes.
+type Boot struct {
+	NextServer lease.IP4
+	ServerName []byte
+	BootFile   []byte
+}
+
+// A Packet gives expressions the options of a message: joined and without their
+// code and length. It is implemented by the complete codec.
+type Packet interface {
+	Option(code uint8) ([]byte, bool)
 }
 
 // Times are lease times in seconds; lease.Infinite is "infinity" (RFC 2131 §3.3).

@@ -23,6 +23,60 @@ type Spec struct {
 	// ServerIDs are more addresses that clients know this server by: of former
 	// interfaces, or of another server whose leases were taken over.
 	ServerIDs []netip.Addr
+
+	// Filters decide before all else who is served at all.
+	Filters FilterSpec
+	// Precedence is the order in which reservations are looked for. nil:
+	// DefaultPrecedence. A kind that is missing here is not looked for.
+	Precedence []Identifier
+	// SilentReboot keeps a server that is not authoritative silent to a client
+	// of which it has no record, even where the address that the client asks
+	// to keep is of another network (Kea does so; RFC 2131 §4.3.2 says NAK).
+	SilentReboot bool
+	// StrictUserClass drops messages whose option 77 is not in the form of
+	// RFC 3004 ([MS-DHCPE] §3.2.5.6). Without it such a value counts as one
+	// class: iPXE, the most frequent sender of option 77, writes it so.
+	StrictUserClass bool
+	// Authorization is this server's state in rogue detection.
+	Authorization Authorization
+	// AuthorizationName is sent with AuthorizedByAdmin to the server that asks
+	// (sub-option 95); "": the text "authorized". At most 253 bytes.
+	AuthorizationName string
+	FQDN              FQDNSpec
+}
+
+// A FilterSpec is the filters of [MS-DHCPE] §1.4: whom Deny matches is dropped;
+// then, where Enforce is set, whom Allow does not match.
+type FilterSpec struct {
+	Deny    []Match
+	Allow   []Match
+	Enforce bool // Allow counts
+}
+
+// Authorization is a server's state in rogue detection ([MS-DHCPE] §3.2.5).
+type Authorization uint8
+
+const (
+	// AuthorizedByAdmin: because its administrator says so.
+	AuthorizedByAdmin Authorization = iota
+	// AuthorizedByDetection: because no server has objected.
+	AuthorizedByDetection
+	// Unauthorized: it answers nothing.
+	Unauthorized
+)
+
+// A FQDNSpec says how option 81 is answered (RFC 4702). The zero value answers
+// that the client is to do its own updates.
+type FQDNSpec struct {
+	// Ignore leaves option 81 unanswered.
+	Ignore bool
+	// Updates says that DNS updates are carried out for this server's leases.
+	Updates bool
+	// OverrideClient does the A record's update also for a client that wants to
+	// do it itself; OverrideNoUpdate also for one that wants none at all.
+	OverrideClient, OverrideNoUpdate bool
+	// Suffix completes a name that is not fully qualified: labels with dots.
+	Suffix string
 }
 
 const (
@@ -48,6 +102,10 @@ type NetworkSpec struct {
 	Subnets []SubnetSpec
 	Options []Option
 	Links   []LinkSpec // as in SubnetSpec; the first subnet stands for the link
+	// Authoritative is Spec.Authoritative for this link; nil: as there.
+	Authoritative *bool
+	// RapidCommit is SubnetSpec.RapidCommit for all its subnets.
+	RapidCommit bool
 }
 
 // A SubnetSpec is one subnet.
@@ -71,6 +129,18 @@ type SubnetSpec struct {
 	NextServer netip.Addr
 	ServerName string
 	BootFile   string
+
+	// Authoritative is Spec.Authoritative for this subnet; nil: as on its
+	// shared network.
+	Authoritative *bool
+	// RapidCommit acknowledges at once a DISCOVER that asks for it (RFC 4039
+	// §3.2: only where no other server's leases would be left unused).
+	RapidCommit bool
+	// Classes and Deny restrict all pools of the subnet as PoolSpec's do.
+	Classes, Deny []string
+	// VSS is the virtual private network that the subnet belongs to, type and
+	// identifier as in sub-option 151 (RFC 6607 §3.5); nil: none.
+	VSS []byte
 }
 
 // A LinkSpec is a port, or VLANs on it.
@@ -86,29 +156,60 @@ type PoolSpec struct {
 	Name    string // for display; "": the ranges as text
 	Ranges  []Range
 	Options []Option
+	// Classes names the classes whose clients may have its addresses; none:
+	// all may. Clients of a class in Deny may not.
+	Classes, Deny []string
+	// Times replaces the subnet's; nil: does not.
+	Times *Times
+	// BOOTP lets clients without DHCP have addresses, for ever (RFC 1534 §2).
+	BOOTP bool
 }
 
 // A Range is the addresses from First to Last, both included.
 type Range struct{ First, Last netip.Addr }
 
-// A ReservationSpec is one client's address, options, or both. Exactly one of
-// the identifiers is set.
+// A ReservationSpec is one client's address, options, or both. At least one of
+// the identifiers is set; where several are, all must be the client's.
 type ReservationSpec struct {
 	MAC       []byte // chaddr, 1 to 16 bytes; the hardware type does not matter
 	ClientID  []byte // option 61
 	CircuitID []byte // sub-option 1 of option 82
 	RemoteID  []byte // sub-option 2 of option 82
+	// SubscriberID is sub-option 6 of option 82 (RFC 3993).
+	SubscriberID []byte
 
 	Address netip.Addr // invalid: from the pools
 	Options []Option   // over those of the pool; the host name is option 12 among them
+	// Classes are classes that the client belongs to beside those that it
+	// matches.
+	Classes []string
+	// What is set here replaces the subnet's.
+	NextServer netip.Addr
+	ServerName string
+	BootFile   string
 }
 
-// A ClassSpec is a set of clients with options of their own. The first class in
-// the list that has an option wins.
+// A ClassSpec is a set of clients that are treated alike. Of the classes that a
+// client is in, the first in the list that has an option, times or a boot
+// parameter wins.
 type ClassSpec struct {
-	Name        string
-	VendorClass []byte // option 60, exactly (RFC 2131 §4.3.1)
-	Options     []Option
+	Name string
+	// Description is told to clients that ask for the list of classes.
+	Description string
+	// VendorClass is short for a Match of option 60, exactly (RFC 2131 §4.3.1).
+	VendorClass []byte
+	// Match says who is in the class. Without it and VendorClass, only those
+	// are whose reservation says so.
+	Match   *Match
+	Options []Option
+	// Times replaces the pool's and the subnet's; nil: does not.
+	Times *Times
+	// Drop leaves the clients without an answer.
+	Drop bool
+	// What is set here replaces the subnet's.
+	NextServer netip.Addr
+	ServerName string
+	BootFile   string
 }
 
 // An Option is one encoded option. Data may be longer than 255 bytes.
@@ -121,4 +222,9 @@ type Option struct {
 	// Always sends the option also to a client whose parameter request list
 	// lacks it.
 	Always bool
+	// Class sends the option to the clients of a class only. Such options win
+	// over all others, in the order of [MS-DHCPE] §1.4: of the reservation, of
+	// the pool, subnet and shared network, of the server; then come those
+	// without a class. A class's own options do not have it.
+	Class string
 }

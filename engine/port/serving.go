@@ -17,6 +17,8 @@ type serving struct {
 	program *bpf.Program // nil: served without XDP
 	attach  bpf.Attachment
 	queues  []queue
+	// undo puts the NIC's settings back; nil if none was changed.
+	undo func() error
 }
 
 type queue struct {
@@ -41,6 +43,11 @@ func (p *Port) open(s *serving, facts Facts) error {
 	}
 	if err := s.steer(p.o.Steer(facts)); err != nil {
 		return err
+	}
+	if s.undo, err = keepTags(p.o.Name); err != nil {
+		p.o.Log.Warn("frames with VLAN tags may be answered on the wrong network", "interface", p.o.Name, "why", err)
+	} else if s.undo != nil {
+		p.o.Log.Info("VLAN tag stripping is switched off while the interface is served", "interface", p.o.Name)
 	}
 	// Sockets first: a program that redirects to a queue without a socket
 	// passes its frames to the kernel, so nothing is lost either way, but a
@@ -102,6 +109,10 @@ func (s *serving) close() error {
 	}
 	if s.program != nil {
 		errs = append(errs, s.program.Close())
+	}
+	if s.undo != nil {
+		// The interface may be gone, and its settings with it.
+		_ = s.undo()
 	}
 	return errors.Join(errs...)
 }

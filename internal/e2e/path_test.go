@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/gopacket/layers"
 	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/safchain/ethtool"
 
 	"xdhcp/internal/nettest"
 )
@@ -222,4 +223,38 @@ func sumHeader(ip []byte) {
 		sum = sum>>16 + sum&0xffff
 	}
 	binary.BigEndian.PutUint16(ip[10:], ^uint16(sum))
+}
+
+// A NIC that takes VLAN tags out of frames would make one network's clients
+// look like another's: the server has it stop while it serves.
+func TestTagStrippingIsOffWhileServing(t *testing.T) {
+	p := nettest.Veth(t, nettest.ServerAddr(serverAddr))
+	stripping := func() bool {
+		t.Helper()
+		var on bool
+		p.Server.Do(func() {
+			e, err := ethtool.NewEthtool()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			features, err := e.Features(p.Server.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			on = features["rx-vlan-hw-parse"]
+		})
+		return on
+	}
+	if !stripping() {
+		t.Fatal("a veth starts with tag stripping on: the test has nothing to test")
+	}
+	s := serve(t, p.Server, config(p.Server, "native"))
+	if stripping() {
+		t.Error("tag stripping is on while the interface is served")
+	}
+	s.stop()
+	if !stripping() {
+		t.Error("tag stripping stays off after the server has ended")
+	}
 }

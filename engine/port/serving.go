@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/netip"
 
+	"golang.org/x/sys/unix"
+
 	"xdhcp/bpf"
 	"xdhcp/engine/worker"
 	"xdhcp/engine/xsk"
@@ -27,21 +29,11 @@ type queue struct {
 	worker *worker.Worker
 }
 
-// open attaches the program and opens the queues into s. On an error the
+// open opens the queues and attaches the program into s. On an error the
 // caller closes s.
 func (p *Port) open(s *serving, facts Facts) error {
 	n, err := rxQueues(p.o.Name)
 	if err != nil {
-		return err
-	}
-	steer := bpf.SteerV4
-	if p.o.VLANs {
-		steer |= bpf.SteerVLAN
-	}
-	if s.program, err = bpf.Load(bpf.Options{Queues: n, Steer: steer}); err != nil {
-		return err
-	}
-	if err := s.steer(p.o.Steer(facts)); err != nil {
 		return err
 	}
 	if s.undo, err = keepTags(p.o.Name); err != nil {
@@ -49,9 +41,8 @@ func (p *Port) open(s *serving, facts Facts) error {
 	} else if s.undo != nil {
 		p.o.Log.Info("VLAN tag stripping is switched off while the interface is served", "interface", p.o.Name)
 	}
-	// Sockets first: a program that redirects to a queue without a socket
-	// passes its frames to the kernel, so nothing is lost either way, but a
-	// queue that cannot be had should fail before the interface is touched.
+	// Sockets first: a queue that cannot be had should fail before packets are
+	// steered, and the sockets' frames say how long a packet may be.
 	for id := range n {
 		batch, err := p.batch(id)
 		if err != nil {
@@ -67,8 +58,21 @@ func (p *Port) open(s *serving, facts Facts) error {
 			Batch: batch, Socket: socket, Handler: p.o.Handler(), Journal: p.o.Journal, Punter: p.o.Punter,
 			Clock: p.o.Clock, Busy: p.o.Busy, ParkFrames: p.o.Frames / 4 * 3,
 		})})
-		if err := s.program.Register(id, socket.FD()); err != nil {
-			return fmt.Errorf("%s queue %d: %w", p.o.Name, id, err)
+	}
+	steer := bpf.SteerV4
+	if p.o.VLANs {
+		steer |= bpf.SteerVLAN
+	}
+	longest := s.queues[0].socket.Info().FrameSize - unix.XDP_PACKET_HEADROOM
+	if s.program, err = bpf.Load(bpf.Options{Queues: n, Steer: steer, FrameMax: longest}); err != nil {
+		return err
+	}
+	if err := s.steer(p.o.Steer(facts)); err != nil {
+		return err
+	}
+	for _, q := range s.queues {
+		if err := s.program.Register(q.id, q.socket.FD()); err != nil {
+			return fmt.Errorf("%s: %w", p.o.Name, err)
 		}
 	}
 	s.attach, err = s.program.Attach(facts.Ifindex, p.o.Mode)

@@ -191,34 +191,6 @@ func (s *shard) put(h ref, rec *record, k *key, c *Change) {
 		}
 		s.free(h, rec, false)
 	}
+	rec.hw |= fTwin // as far as we know
 	s.tidy(h, rec)
-}
-
-// tidy leaves a client at most one address that is remembered for it, and none
-// if it has a lease. In the course of a replay it may have two leases.
-func (s *shard) tidy(h ref, rec *record) {
-	if rec.flags&fNamed == 0 {
-		return
-	}
-	tag, scope, c := rec.tag, rec.scope, Client{Kind: rec.kind(), ID: s.ident(h, rec).id}
-	var best ref
-	for again := true; again; {
-		again = false
-		for i := s.idx.first(tag); uint32(s.idx.e[i]>>32) == tag; i++ {
-			r := ref(s.idx.e[i])
-			x := s.t.rec(r)
-			if !s.is(r, x, scope, &c) || x.state == stOffered || r == best {
-				continue
-			}
-			worse := r
-			if best == 0 || better(x, s.t.rec(best)) {
-				worse, best = best, r
-			}
-			if worse != 0 && s.t.rec(worse).state == stIdle {
-				s.unname(worse, s.t.rec(worse))
-				again = true // the index has moved
-				break
-			}
-		}
-	}
 }

@@ -156,11 +156,36 @@ func (c *checker) index() {
 		if home := int(x.home(uint32(e >> 32))); home > i || home < gap {
 			c.fail("an index entry cannot be found", r)
 		}
+		c.twins(i, r)
 		if rec := c.s.t.rec(r); rec.owner.Load() != c.s.id || rec.tag != uint32(e>>32) {
 			c.fail("an index entry leads to a strange record", r)
 		}
 	}
 	if n != x.n || n != c.tagged || x.e[len(x.e)-1] != 0 {
 		c.fail("the index is miscounted", 0)
+	}
+}
+
+// twins checks that two records of a client say so.
+func (c *checker) twins(i int, r ref) {
+	x := c.s.t.rec(r)
+	if x.flags&fNamed == 0 {
+		return
+	}
+	cl := Client{Kind: x.kind(), ID: c.s.ident(r, x).id}
+	for _, e := range c.s.idx.e[i+1:] {
+		if uint32(e>>32) != x.tag {
+			return
+		}
+		y := c.s.t.rec(ref(e))
+		if !c.s.is(ref(e), y, x.scope, &cl) {
+			continue
+		}
+		if !x.twin() || !y.twin() {
+			c.fail("one of two records of a client denies the other", r)
+		}
+		if x.state != stOffered && y.state != stOffered && (x.state != stBound || y.state != stBound) {
+			c.fail("a client has a lease or a memory too many", r)
+		}
 	}
 }

@@ -37,8 +37,10 @@ func (t *Table) Commit(r *Request, addr IP4, valid uint32, now Time, b *Batch) (
 	if addr == 0 || r.Reserved != 0 && addr != r.Reserved {
 		return NotYours, Grant{}
 	}
-	cur, off, n := s.find(&k, &r.Client)
-	own := s.which(addr, cur, off)
+	own, n := s.held(addr, &k, &r.Client), 1
+	if own == 0 || t.rec(own).twin() {
+		_, _, n = s.find(&k, &r.Client)
+	}
 	switch {
 	case own == 0:
 		if addr != r.Reserved && !s.lay.allows(r, s.lay.poolOf(addr)) {
@@ -71,18 +73,22 @@ func (t *Table) Commit(r *Request, addr IP4, valid uint32, now Time, b *Batch) (
 	if n > 1 {
 		s.leaveOthers(&k, &r.Client, own, now, b)
 	}
+	t.rec(own).hw &^= fTwin
 	return OK, s.bind(own, t.rec(own), &r.Client, valid, now, b)
 }
 
-// which of two records has the address; 0: neither.
-func (s *shard) which(addr IP4, cur, off ref) ref {
-	switch {
-	case cur != 0 && s.t.addrOf(cur) == addr:
-		return cur
-	case off != 0 && s.t.addrOf(off) == addr:
-		return off
+// held is the record of an address if it is the client's, by lease, offer or
+// memory. It spares the index, and so a wait for memory.
+func (s *shard) held(addr IP4, k *key, c *Client) ref {
+	r := s.t.at(addr)
+	if r == 0 {
+		return 0
 	}
-	return 0
+	rec := s.t.rec(r)
+	if rec.owner.Load() != s.id || rec.state == stHand || !s.is(r, rec, k.scope, c) {
+		return 0
+	}
+	return r
 }
 
 // leaveOthers takes from the client all addresses but own.
@@ -99,7 +105,7 @@ func (s *shard) leaveOthers(k *key, c *Client, own ref, now Time, b *Batch) {
 			rec.flags &^= fRemembered
 			s.unoffer(r, rec, true)
 		case stBound:
-			s.release(r, rec, now, b)
+			s.lapse(OpRelease, r, rec, now, b)
 			s.unname(r, rec)
 		default:
 			s.unname(r, rec)
@@ -164,14 +170,13 @@ func (t *Table) Release(scope ScopeID, c *Client, addr IP4, now Time, b *Batch) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now = s.clock(now)
-	cur, off, _ := s.find(&k, c)
-	r := s.which(addr, cur, off)
+	r := s.held(addr, &k, c)
 	if r == 0 {
-		return notHolder(cur, off)
+		return s.notHolder(&k, c)
 	}
 	switch rec := t.rec(r); rec.state {
 	case stBound:
-		s.release(r, rec, now, b)
+		s.lapse(OpRelease, r, rec, now, b)
 	case stOffered:
 		s.unoffer(r, rec, true)
 	default:
@@ -180,21 +185,11 @@ func (t *Table) Release(scope ScopeID, c *Client, addr IP4, now Time, b *Batch) 
 	return OK
 }
 
-func notHolder(cur, off ref) Outcome {
-	if cur == 0 && off == 0 {
+func (s *shard) notHolder(k *key, c *Client) Outcome {
+	if _, _, n := s.find(k, c); n == 0 {
 		return Unknown
 	}
 	return NotYours
-}
-
-// release makes a leased record idle.
-func (s *shard) release(r ref, rec *record, now Time, b *Batch) {
-	full := s.overtakes(b, rec)
-	s.unlink(r)
-	rec.flags |= fReleased
-	rec.expires, rec.cltt = now, now
-	s.record(b, OpRelease, r, rec, now, full)
-	s.free(r, rec, false)
 }
 
 // Decline puts addr, which the client found in use, on probation for that many
@@ -210,16 +205,15 @@ func (t *Table) Decline(scope ScopeID, c *Client, addr IP4, probation uint32, no
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now = s.clock(now)
-	cur, off, _ := s.find(&k, c)
-	r := s.which(addr, cur, off)
+	r := s.held(addr, &k, c)
 	if r == 0 {
-		return notHolder(cur, off)
+		return s.notHolder(&k, c)
 	}
 	rec := t.rec(r)
 	if rec.state == stIdle {
 		return Unknown
 	}
-	full := s.overtakes(b, rec)
+	full := rec.state == stOffered || s.overtakes(b, rec) // who was offered it, the log does not know
 	s.unlink(r)
 	rec.expires, rec.cltt = now.add(probation), now
 	rec.flags &^= fReleased

@@ -26,6 +26,7 @@ func (t *Table) Expire(now Time, budget int, b *Batch) int {
 			did, more = s.expire(now, min(stint, budget-n), b)
 			n += did
 		}
+		n += s.repatriate(budget - n)
 		if invariants.Enabled {
 			s.mustBeSound()
 		}
@@ -37,7 +38,6 @@ func (t *Table) Expire(now Time, budget int, b *Batch) int {
 // expire looks at no more than max records of a shard; more says that it has
 // not caught up.
 func (s *shard) expire(now Time, max int, b *Batch) (n int, more bool) {
-	n = s.repatriate(max)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now = s.clock(now)
@@ -84,16 +84,12 @@ func (s *shard) overdue(r ref, now Time, b *Batch) {
 	case rec.state == stOffered:
 		s.unoffer(r, rec, false)
 	default:
-		full := s.overtakes(b, rec)
-		s.unlink(r)
-		rec.flags &^= fReleased
-		s.record(b, OpExpire, r, rec, now, full)
-		s.free(r, rec, false)
+		s.lapse(OpExpire, r, rec, now, b)
 	}
 }
 
 // repatriate gives free addresses of pools that this shard does not serve to one
-// that does. That happens when a reload moves addresses to another scope.
+// that does. There are some when a reload has moved addresses to another scope.
 func (s *shard) repatriate(max int) (n int) {
 	for ; n < max; n++ {
 		s.mu.Lock()

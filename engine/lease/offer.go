@@ -28,6 +28,12 @@ func (t *Table) Offer(r *Request, hold uint32, now Time) (IP4, Outcome) {
 		if !s.lay.knows(r) {
 			return 0, Busy
 		}
+		if r.Want != 0 {
+			// Most clients that come back ask for what they have.
+			if own := s.held(r.Want, &k, &r.Client); own != 0 && !t.rec(own).twin() && s.mayHave(r, own) {
+				return s.keep(own, 0, hold, now), OK
+			}
+		}
 		cur, off, _ := s.find(&k, &r.Client)
 		if own := s.own(r, cur, off); own != 0 {
 			return s.keep(own, off, hold, now), OK
@@ -58,6 +64,10 @@ func (t *Table) Offer(r *Request, hold uint32, now Time) (IP4, Outcome) {
 		}
 		s.name(h, rec, &k, &r.Client)
 		s.hold(h, rec, now.add(hold))
+		if cur != 0 || off != 0 {
+			rec.hw |= fTwin
+			s.tidy(h, rec)
+		}
 		return t.addrOf(h), OK
 	}
 	return 0, Busy

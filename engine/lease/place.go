@@ -40,6 +40,10 @@ const (
 	fReleased   uint8 = 1 << 7 // idle: given back, not run out
 
 	whereShift = 3
+
+	// In record.hw, beside the length:
+	fTwin uint8 = 1 << 7 // the client may have another record
+	hwLen uint8 = 1<<5 - 1
 )
 
 // record is everything about one address except the bytes of variable length.
@@ -58,7 +62,7 @@ type record struct {
 	pool    PoolID // in the layout of the owner shard
 	state   uint8
 	flags   uint8
-	hwLen   uint8
+	hw      uint8   // length of the hardware address, and fTwin
 	hwid    [7]byte // htype, then hw if it is no longer than 6
 	idLen   uint8   // of what lies in the room, see room.go
 	cidLen  uint8
@@ -69,6 +73,8 @@ type record struct {
 
 func (rec *record) kind() Kind   { return Kind(rec.flags & fKind) }
 func (rec *record) where() uint8 { return rec.flags & fWhere >> whereShift }
+func (rec *record) hwlen() int   { return int(rec.hw & hwLen) }
+func (rec *record) twin() bool   { return rec.hw&fTwin != 0 }
 
 // slab is the memory of 32 blocks.
 type slab struct {

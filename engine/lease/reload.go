@@ -4,6 +4,7 @@ package lease
 
 import (
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -52,6 +53,9 @@ func (t *Table) Reconfigure(l Layout) error {
 	for i := range t.shards {
 		t.shards[i].change(lay)
 	}
+	for i := range t.shards {
+		t.shards[i].repatriate(math.MaxInt)
+	}
 	return nil
 }
 
@@ -99,8 +103,9 @@ func (s *shard) change(lay *layout) {
 		s.lay = lay
 		return
 	}
-	// Free addresses go to the end of the exile's list, clean ones first, so
-	// that the order in which they became free survives.
+	// What may have to change its list goes through the exile's list: clean
+	// addresses before idle ones, each in the order in which they became free.
+	s.splice(headExile, headLoose)
 	for _, n := range old.byShard[s.id-1] {
 		s.splice(headExile, headClean(n))
 	}
@@ -109,31 +114,30 @@ func (s *shard) change(lay *layout) {
 	}
 	s.lay = lay
 	s.stray = [numStates]uint32{}
-	// What is leased or held stays in its list, and only counts elsewhere.
+	last := s.exile.prev
+	for r := s.exile.next; r != headExile; {
+		rec := s.t.rec(r)
+		next, done := rec.next, r == last
+		s.unlink(r)
+		if rec.state == stBound || rec.state == stOffered {
+			s.readmit(r, rec)
+			s.pushBack(headLoose, r)
+		} else {
+			rec.pool = s.poolFor(s.t.addrOf(r))
+			rec.state = stHand // the old counters are gone
+			s.free(r, rec, false)
+		}
+		if done {
+			break // what follows are exiles of the new layout
+		}
+		r = next
+	}
+	// The rest stays in its list, and only counts elsewhere.
 	for slot := range s.wheel {
 		s.recount(headBit | ref(slot))
 	}
 	s.recount(headWork)
 	s.recount(headProbation)
-	for _, head := range []ref{headLoose, headExile} {
-		last := s.linkOf(head).prev
-		for r := s.linkOf(head).next; r != head; {
-			rec := s.t.rec(r)
-			next, done := rec.next, r == last
-			if rec.state == stBound || rec.state == stOffered {
-				s.readmit(r, rec)
-			} else {
-				s.unlink(r)
-				rec.pool = s.poolFor(s.t.addrOf(r))
-				rec.state = stHand
-				s.free(r, rec, false)
-			}
-			if done {
-				break // what follows has just been put there
-			}
-			r = next
-		}
-	}
 }
 
 // recount brings the pools of a list's records up to date.

@@ -17,8 +17,8 @@ const inlineHW = 6
 
 // longHW is the part of the room that the hardware address takes.
 func (rec *record) longHW() int {
-	if rec.hwLen > inlineHW {
-		return 1 + int(rec.hwLen)
+	if n := rec.hwlen(); n > inlineHW {
+		return 1 + n
 	}
 	return 0
 }
@@ -47,7 +47,7 @@ type ident struct {
 // ident reads a record's identity. The views end with the next store or drop.
 func (s *shard) ident(r ref, rec *record) (v ident) {
 	room := s.room(r, rec)
-	hwid := rec.hwid[:1+min(int(rec.hwLen), inlineHW)]
+	hwid := rec.hwid[:1+min(rec.hwlen(), inlineHW)]
 	if n := rec.longHW(); n > 0 {
 		hwid = room[:n]
 		room = room[n:]
@@ -70,8 +70,8 @@ func (s *shard) is(r ref, rec *record, scope ScopeID, c *Client) bool {
 	if rec.scope != scope || rec.flags&(fNamed|fKind) != fNamed|uint8(c.Kind) {
 		return false
 	}
-	if rec.where() == idHW && rec.hwLen <= inlineHW { // the usual one, without touching the room
-		return string(c.ID) == string(rec.hwid[:1+rec.hwLen])
+	if n := rec.hwlen(); rec.where() == idHW && n <= inlineHW { // the usual one, without touching the room
+		return string(c.ID) == string(rec.hwid[:1+n])
 	}
 	return bytes.Equal(s.ident(r, rec).id, c.ID)
 }
@@ -97,7 +97,7 @@ func (s *shard) store(r ref, rec *record, scope ScopeID, kind Kind, htype uint8,
 	where := idWhere(htype, v.hw, v.id, v.clientID)
 	rec.scope = scope
 	rec.flags = rec.flags&^(fKind|fWhere) | uint8(kind) | where<<whereShift
-	rec.hwLen = uint8(len(v.hw))
+	rec.hw |= uint8(len(v.hw))
 	rec.hwid[0] = htype
 	if where == idOwn {
 		rec.idLen = uint8(len(v.id))
@@ -140,7 +140,8 @@ func (s *shard) drop(rec *record) {
 		rec.annex = 0
 	}
 	rec.flags &^= fKind | fWhere
-	rec.hwLen, rec.idLen, rec.cidLen, rec.relLen, rec.hostLen = 0, 0, 0, 0, 0
+	rec.hw &= fTwin
+	rec.idLen, rec.cidLen, rec.relLen, rec.hostLen = 0, 0, 0, 0
 	rec.hwid[0] = 0
 }
 

@@ -43,6 +43,7 @@ func (s *shard) retag(r ref, rec *record, tag uint32) {
 // unname makes a record unfindable by its client, but keeps what is known of it.
 func (s *shard) unname(r ref, rec *record) {
 	rec.flags &^= fNamed | fRemembered
+	rec.hw &^= fTwin
 	tag := uint32(0)
 	if rec.version > 0 {
 		tag = s.t.addrTag(s.t.addrOf(r))
@@ -72,7 +73,7 @@ func (s *shard) detach(r ref, rec *record) {
 	s.unlink(r)
 	s.become(rec, stHand)
 	s.drop(rec)
-	rec.flags = 0
+	rec.flags, rec.hw = 0, 0
 	s.retag(r, rec, 0)
 }
 
@@ -114,6 +115,57 @@ func (s *shard) unoffer(r ref, rec *record, front bool) {
 		s.forget(r, rec)
 	}
 	s.free(r, rec, front)
+	s.tidy(r, rec)
+}
+
+// lapse makes a leased record idle, and journals that.
+func (s *shard) lapse(op Op, r ref, rec *record, now Time, b *Batch) {
+	full := s.overtakes(b, rec)
+	s.unlink(r)
+	rec.flags &^= fReleased
+	if op == OpRelease {
+		rec.flags |= fReleased
+		rec.expires, rec.cltt = now, now
+	}
+	s.record(b, op, r, rec, now, full)
+	s.free(r, rec, false)
+	s.tidy(r, rec)
+}
+
+// tidy leaves a client at most one address that is remembered for it, and none
+// if it has a lease. It may have several records when it was offered another
+// address than it has, or when a crash lost the end of an older lease; all of
+// them then say so (fTwin), so that whoever finds one by its address knows.
+func (s *shard) tidy(h ref, rec *record) {
+	if rec.flags&fNamed == 0 || !rec.twin() {
+		return
+	}
+	tag, scope, c := rec.tag, rec.scope, Client{Kind: rec.kind(), ID: s.ident(h, rec).id}
+	var best ref
+	n := 0
+	for i := s.idx.first(tag); uint32(s.idx.e[i]>>32) == tag; i++ {
+		r := ref(s.idx.e[i])
+		x := s.t.rec(r)
+		if !s.is(r, x, scope, &c) {
+			continue
+		}
+		n++
+		x.hw |= fTwin
+		if x.state == stOffered || r == best {
+			continue
+		}
+		worse := r
+		if best == 0 || better(x, s.t.rec(best)) {
+			worse, best = best, r
+		}
+		if worse != 0 && s.t.rec(worse).state == stIdle {
+			s.unname(worse, s.t.rec(worse))
+			i, n, best = s.idx.first(tag)-1, 0, 0 // the index has moved
+		}
+	}
+	if n == 1 && rec.flags&fNamed != 0 {
+		rec.hw &^= fTwin
+	}
 }
 
 // takeable reports whether a record may be given to another client.
@@ -151,7 +203,7 @@ func (s *shard) overtakes(b *Batch, rec *record) bool {
 
 // find looks for the client's n records: the one that is offered to it, and the
 // one that it has or had. After a replay there may be several of the latter;
-// then it is a lease rather than a memory, and the latest.
+// then it is a lease rather than a memory, and the latest (or the first found).
 func (s *shard) find(k *key, c *Client) (cur, off ref, n int) {
 	e := s.idx.e
 	for i := s.idx.first(k.tag); uint32(e[i]>>32) == k.tag; i++ {

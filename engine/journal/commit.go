@@ -63,11 +63,11 @@ type committer struct {
 // run writes groups until stop is set and all that was appended before is on
 // disk, or until something fails.
 func (c *committer) run() {
-	for {
+	for c.j.failed.Load() == nil {
 		stopping := c.j.stop.Load()
 		c.gather()
 		if c.queued == 0 {
-			if stopping || c.j.failed.Load() != nil {
+			if stopping {
 				return
 			}
 			c.j.wake.sleep(1, 0, &c.j.stop)

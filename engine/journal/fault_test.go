@@ -13,7 +13,7 @@ import (
 // history is a short life of a server: two starts, several segments, two
 // snapshots, and segments that are used again. It stops at the first error, as a
 // server does, and returns the client and what the journal had promised.
-func history(fs *errfs.FS) (*client, *model) {
+func history(fs *errfs.FS, snapshotAt func(start, i int) bool) (*client, *model) {
 	c := newClient(1)
 	for start := range 2 {
 		o := small(fs)
@@ -43,7 +43,7 @@ func history(fs *errfs.FS) (*client, *model) {
 				j.Close()
 				return c, c.promised
 			}
-			if i == 20 {
+			if snapshotAt(start, i) {
 				if err := j.snapshotNow(context.Background()); err != nil {
 					continue // goes on without
 				}
@@ -53,6 +53,12 @@ func history(fs *errfs.FS) (*client, *model) {
 	}
 	return c, c.promised
 }
+
+// late takes two snapshots, each near the end of a start.
+func late(start, i int) bool { return i == 20 }
+
+// early takes one snapshot and leaves a long log behind it.
+func early(start, i int) bool { return start == 0 && i == 8 }
 
 // crashes are choices of what survives of unsynced writes and names.
 var crashes = []struct {
@@ -72,7 +78,7 @@ var crashes = []struct {
 
 func TestHistoryWithoutFaults(t *testing.T) {
 	fs := errfs.New()
-	c, least := history(fs)
+	c, least := history(fs, late)
 	if len(least.m) == 0 || fs.Ops() < 100 {
 		t.Fatalf("the history is too short to prove anything: %d addresses, %d operations", len(least.m), fs.Ops())
 	}
@@ -93,7 +99,7 @@ func TestHistoryWithoutFaults(t *testing.T) {
 // the disk had kept. What had been called durable is there, always.
 func TestEveryFault(t *testing.T) {
 	healthy := errfs.New()
-	history(healthy)
+	history(healthy, late)
 	for _, fault := range []errfs.Fault{errfs.Fail, errfs.Short, errfs.NoSpace, errfs.PowerCut} {
 		for n := 1; n <= healthy.Ops(); n++ {
 			fs := errfs.New()
@@ -105,7 +111,7 @@ func TestEveryFault(t *testing.T) {
 				}
 				return errfs.None
 			}
-			c, least := history(fs)
+			c, least := history(fs, late)
 			for _, crash := range crashes {
 				name := fmt.Sprintf("fault %d at operation %d (%v %s), then %s", fault, n, hit.Kind, hit.Name, crash.name)
 				after := fs.Crash(crash.names, crash.keep)

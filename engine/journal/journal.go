@@ -187,6 +187,7 @@ func (j *Journal) recover() (*Recovery, error) {
 	if err := j.begin(st); err != nil {
 		return nil, err
 	}
+	j.keeper.starting = false
 	if err := j.keeper.reserve(context.Background()); err != nil {
 		j.log.Warn("journal: no reserve for a full disk", "err", err)
 		j.warn(err)
@@ -198,7 +199,7 @@ func (j *Journal) recover() (*Recovery, error) {
 // begin tidies the directory and writes the epoch record behind the newest group.
 func (j *Journal) begin(st *state) error {
 	c, k := &j.committer, &j.keeper
-	*k = keeper{j: j, made: make(chan *openSegment), failed: make(chan error), spares: st.spares, following: 1}
+	*k = keeper{j: j, starting: true, made: make(chan *openSegment), failed: make(chan error), spares: st.spares, following: 1}
 	*c = committer{j: j, buf: vfs.Buffer(int(min(maxGroup, j.opt.SegmentSize))), seq: st.seq.seq + 1, epoch: st.seq.epoch + 1}
 	if st.snap != nil {
 		if err := removeSnapshots(j.fs, st.snap.covered); err != nil {

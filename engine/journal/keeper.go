@@ -24,8 +24,9 @@ import (
 type keeper struct {
 	j *Journal
 
-	made   chan *openSegment // one segment ahead of the committer
-	failed chan error        // why there is none, for a committer that waits
+	starting bool              // the reserve may be used
+	made     chan *openSegment // one segment ahead of the committer
+	failed   chan error        // why there is none, for a committer that waits
 
 	mu        sync.Mutex
 	live      []liveSegment // with groups, oldest first; the last is the committer's
@@ -141,7 +142,7 @@ func (k *keeper) prepare(ctx context.Context) (*openSegment, error) {
 	} else {
 		from = tempName
 		f, err = k.create(ctx, from, k.j.opt.SegmentSize)
-		if errors.Is(err, syscall.ENOSPC) && !k.j.running.Load() {
+		if errors.Is(err, syscall.ENOSPC) && k.starting {
 			// Recovery must be able to begin a segment on a full disk.
 			if r, rerr := k.j.fs.OpenRW(reserveName); rerr == nil {
 				from, f, err = reserveName, r, nil
@@ -235,12 +236,15 @@ func (k *keeper) reserve(ctx context.Context) error {
 		}
 	}
 	const temp = reserveName + ".new"
-	f, err := k.create(ctx, temp, max(vfs.RoundUp(k.j.opt.SegmentSize/8), 2*page))
+	f, err := k.create(ctx, temp, max(vfs.RoundUp(k.j.opt.SegmentSize/8), 4*page))
 	if err != nil {
 		return err
 	}
 	f.Close()
-	return k.j.fs.Rename(temp, reserveName)
+	if err := k.j.fs.Rename(temp, reserveName); err != nil {
+		return err
+	}
+	return k.j.fs.SyncDir(logDir)
 }
 
 // entered notes that the committer's next group, number first, goes to a segment.

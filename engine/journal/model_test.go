@@ -5,7 +5,6 @@ package journal
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -46,11 +45,9 @@ func (m *model) change(c lease.Change) error {
 	switch {
 	case have && c.Version <= old.Version:
 		return nil
-	case c.Full:
-	case !have:
-		return fmt.Errorf("%v of %v without a binding", c.Op, c.Addr)
-	case c.Op == lease.OpRenew && old.Start != c.Start:
-		return fmt.Errorf("renew of %v finds another binding", c.Addr)
+	case c.Full, !have && c.Op != lease.OpRenew:
+	case c.Op == lease.OpRenew && (!have || old.Op != lease.OpGrant || old.Start != c.Start):
+		return fmt.Errorf("renew of %v: %w", c.Addr, lease.ErrNoBinding)
 	default:
 		short := c
 		c = old
@@ -93,8 +90,6 @@ func (m *model) EachShard(shard int, fn func(*lease.Entry) bool) bool {
 	}
 	return true
 }
-
-func (m *model) clone() *model { return &model{m: maps.Clone(m.m)} }
 
 // client drives a journal as workers would: changes go to the model first (the
 // table), then in batches of several lanes to the journal.

@@ -22,7 +22,8 @@ type Table interface {
 	Apply(rec []byte) error
 	Shards() int
 	// EachShard calls fn with every record of a shard that was ever journaled,
-	// the free ones too: their version tells old changes from new ones.
+	// the free ones too: their version tells old changes from new ones. fn takes
+	// its time (it writes to the disk): the table is not locked while it runs.
 	EachShard(shard int, fn func(*lease.Entry) bool) bool
 }
 
@@ -60,6 +61,25 @@ type Cut struct {
 type Hold struct {
 	First, Last lease.IP4
 	Until       lease.Time
+}
+
+// ApplyHolds puts the addresses of the pools that Holds covers on probation. It
+// goes after the pools are configured; addresses that have a record keep it.
+func (r *Recovery) ApplyHolds(t Table, pools []lease.Range) error {
+	var rec []byte
+	for _, h := range r.Holds {
+		for _, p := range pools {
+			for a, end := uint64(max(h.First, p.First)), uint64(min(h.Last, p.Last)); a <= end; a++ {
+				// The lowest version there is: any record of the address beats it.
+				c := lease.Change{Op: lease.OpDecline, Addr: lease.IP4(a), Version: 1, At: r.LastTime, Expires: h.Until}
+				rec = c.AppendTo(rec[:0])
+				if err := t.Apply(rec); err != nil {
+					return fmt.Errorf("hold back %v: %w", c.Addr, err)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // replayer feeds records to a table from several goroutines, each of which has
@@ -120,12 +140,12 @@ func (r *replayer) way(me uint32, work chan replayed) {
 	defer r.done.Done()
 	var t tally
 	for w := range work {
+		t.file = w.file
 		for _, p := range w.payloads {
 			if r.failed.Load() != nil {
 				break
 			}
 			if err := r.apply(me, uint32(len(r.ways)), p, &t); err != nil {
-				err = fmt.Errorf("%s: %w", w.file, err)
 				r.failed.CompareAndSwap(nil, &err)
 			}
 		}
@@ -136,16 +156,17 @@ func (r *replayer) way(me uint32, work chan replayed) {
 	r.add(&t)
 }
 
-// direct applies a payload in the caller's goroutine: for snapshots, in which an
-// address is found once.
-func (r *replayer) direct(payload []byte) error {
-	var t tally
+// direct applies a payload in the caller's goroutine: for snapshots, whose records
+// stand alone and may come in any order.
+func (r *replayer) direct(file string, payload []byte) error {
+	t := tally{file: file}
 	defer r.add(&t)
 	return r.apply(0, 1, payload, &t)
 }
 
 // tally is what a goroutine has seen of the records.
 type tally struct {
+	file            string // that it reads
 	n               uint64
 	expires, newest lease.Time
 }
@@ -161,7 +182,7 @@ func (r *replayer) apply(me, ways uint32, payload []byte, t *tally) error {
 	for len(payload) > 0 {
 		rec, rest, err := lease.Next(payload)
 		if err != nil {
-			return fmt.Errorf("what checks as a whole holds a broken record: %w", err)
+			return &DamageError{t.file, 0, fmt.Sprintf("what checks as a whole holds a broken record: %v", err)}
 		}
 		payload = rest
 		if ways > 1 && uint32(recAddr(rec))%ways != me {
@@ -176,7 +197,7 @@ func (r *replayer) apply(me, ways uint32, payload []byte, t *tally) error {
 			continue
 		}
 		if err := r.sink.Apply(rec); err != nil {
-			return fmt.Errorf("replay the record of %v: %w", recAddr(rec), err)
+			return &DamageError{t.file, 0, fmt.Sprintf("the record of %v: %v", recAddr(rec), err)}
 		}
 	}
 	return nil
@@ -185,10 +206,13 @@ func (r *replayer) apply(me, ways uint32, payload []byte, t *tally) error {
 // The fixed part of an encoded lease.Change, for those who need no more of it.
 
 func recOp(rec []byte) lease.Op    { return lease.Op(rec[2]) }
-func recFull(rec []byte) bool      { return rec[3]&1 != 0 }
 func recAddr(rec []byte) lease.IP4 { return lease.IP4(le.Uint32(rec[4:])) }
 func recVersion(rec []byte) uint32 { return le.Uint32(rec[8:]) }
 func recAt(rec []byte) lease.Time  { return lease.Time(le.Uint32(rec[12:])) }
+
+// recStart is of a Grant or a Renew.
+func recStart(rec []byte) lease.Time { return lease.Time(le.Uint32(rec[20:])) }
+
 func recExpires(rec []byte) lease.Time {
 	if len(rec) < 20 {
 		return 0
@@ -196,30 +220,61 @@ func recExpires(rec []byte) lease.Time {
 	return lease.Time(le.Uint32(rec[16:]))
 }
 
-// replayLog reads the log beyond covered, several segments at a time, and feeds
-// its changes to r in order. It changes nothing on disk.
+// replayLog feeds the changes of the log beyond covered to r, in order. It changes
+// nothing on disk.
 func replayLog(fs vfs.FS, segs []listed, id, covered uint64, r *replayer) (*sequencer, error) {
-	q := &sequencer{covered: covered, first: map[uint64]uint64{}}
+	q := newSequencer(covered)
 	segs = skipCovered(fs, segs, covered)
 	for _, l := range segs {
-		switch {
-		case l.header != nil:
-			return nil, &DamageError{segName(l.index), 0, l.header.Error()}
-		case id != 0 && l.log != id:
-			return nil, &DamageError{segName(l.index), 0, "the segment belongs to another log"}
+		if err := l.check(id); err != nil {
+			return nil, err
 		}
 		id = l.log
 	}
+	err := readLog(fs, segs, func(s *scanned, release func()) error {
+		groups, err := q.accept(s)
+		if err != nil {
+			return err
+		}
+		q.noteTail(s)
+		var payloads [][]byte
+		for i := range groups {
+			if groups[i].seq > covered && groups[i].kind == kindChanges {
+				payloads = append(payloads, s.payload(&groups[i]))
+			}
+		}
+		r.feed(segName(s.index), payloads, release)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return q, q.end()
+}
 
+// check says what is wrong with a segment's header.
+func (l *listed) check(id uint64) error {
+	if l.header != nil {
+		return &DamageError{segName(l.index), 0, l.header.Error()}
+	}
+	if id != 0 && l.log != id {
+		return &DamageError{segName(l.index), 0, "the segment belongs to another log"}
+	}
+	return nil
+}
+
+// readLog scans segments, several at a time, and gives them to fn in their order.
+// The memory of each is used again after fn has called release.
+func readLog(fs vfs.FS, segs []listed, fn func(s *scanned, release func()) error) error {
 	type result struct {
 		s   *scanned
 		err error
 	}
-	ahead := runtime.GOMAXPROCS(0)
 	results := make([]chan result, len(segs))
 	for i := range results {
 		results[i] = make(chan result, 1)
 	}
+	ahead := min(runtime.GOMAXPROCS(0), len(segs))
 	buffers := make(chan []byte, ahead+2) // bounds how many segments are in memory
 	for range cap(buffers) {
 		buffers <- nil
@@ -227,11 +282,11 @@ func replayLog(fs vfs.FS, segs []listed, id, covered uint64, r *replayer) (*sequ
 	stop := make(chan struct{})
 	defer close(stop)
 	var next atomic.Int64
-	for range min(ahead, len(segs)) {
+	for range ahead {
 		go func() {
 			for {
-				// The buffer first: who has the lowest segment must never wait for
-				// one that a later segment occupies.
+				// The buffer first: who reads the earliest segment must never wait for
+				// memory that a later one occupies.
 				var b []byte
 				select {
 				case b = <-buffers:
@@ -246,35 +301,22 @@ func replayLog(fs vfs.FS, segs []listed, id, covered uint64, r *replayer) (*sequ
 				b, err := readAll(fs, segName(segs[i].index), b)
 				if err != nil {
 					results[i] <- result{nil, fmt.Errorf("read log: %w", err)}
-					continue
+					return
 				}
-				results[i] <- result{scan(segs[i].segment, b, nil), nil}
+				results[i] <- result{scan(segs[i].segment, b), nil}
 			}
 		}()
 	}
 	for i := range segs {
 		res := <-results[i]
 		if res.err != nil {
-			return nil, res.err
+			return res.err
 		}
-		s := res.s
-		groups, err := q.accept(s)
-		if err != nil {
-			return nil, err
+		if err := fn(res.s, func() { buffers <- res.s.b }); err != nil {
+			return err
 		}
-		var payloads [][]byte
-		for j := range groups {
-			if groups[j].seq > covered && groups[j].kind == kindChanges {
-				payloads = append(payloads, s.payload(&groups[j]))
-			}
-		}
-		q.noteTail(s)
-		r.feed(segName(s.index), payloads, func() { buffers <- s.b })
 	}
-	if q.seq < covered {
-		return nil, &DamageError{logDir, 0, fmt.Sprintf("the log ends with group %d, but the snapshot goes up to group %d", q.seq, covered)}
-	}
-	return q, nil
+	return nil
 }
 
 // skipCovered leaves out segments that end before what a snapshot covers, judged

@@ -47,8 +47,8 @@ func (s *scanned) payload(f *found) []byte {
 
 // scan finds the groups of the segment whose bytes are b. Where no group begins
 // it looks at the next page, and so on to the end.
-func scan(seg segment, b []byte, reuse []found) *scanned {
-	s := &scanned{segment: seg, b: b, groups: reuse[:0]}
+func scan(seg segment, b []byte) *scanned {
+	s := &scanned{segment: seg, b: b}
 	seed := seg.seed()
 	for off := int64(page); off < int64(len(b)); {
 		g, ok := parseGroup(b[off:], seed)
@@ -159,10 +159,48 @@ type sequencer struct {
 	lastOff int64 // where the newest group begins
 	boot    uint32
 	begun   bool
+	lost    func(loss)        // what to do about missing groups; nil: refuse
 	first   map[uint64]uint64 // of each segment with groups, the number of the first
 	tail    segment           // the one that holds the newest group
 	ignored uint64            // groups missing that the snapshot covers
 	cut     *Cut
+}
+
+func newSequencer(covered uint64) *sequencer {
+	return &sequencer{covered: covered, first: map[uint64]uint64{}}
+}
+
+// loss is a run of groups that cannot be read.
+type loss struct {
+	DamageError
+	last   uint64     // number of the newest group that is lost; all after it is there
+	before lease.Time // a time at which it had been written; 0: not known
+}
+
+// lose refuses, or notes that the groups before g are missing.
+func (q *sequencer) lose(s *scanned, off int64, g *found) error {
+	d := DamageError{segName(s.index), off, fmt.Sprintf("group %d is missing, though group %d is there", q.seq+1, g.seq)}
+	if !q.begun {
+		d.What = fmt.Sprintf("the log begins with group %d, but group %d is needed", g.seq, q.covered+1)
+	}
+	if q.lost == nil {
+		return &d
+	}
+	q.lost(loss{d, g.seq - 1, g.time})
+	return nil
+}
+
+// end checks that the log reaches as far as the snapshot.
+func (q *sequencer) end() error {
+	if q.seq >= q.covered {
+		return nil
+	}
+	d := DamageError{logDir, 0, fmt.Sprintf("the log ends with group %d, but the snapshot goes up to group %d", q.seq, q.covered)}
+	if q.lost == nil {
+		return &d
+	}
+	q.lost(loss{d, q.covered, 0})
+	return nil
 }
 
 // accept returns the groups of s that continue the log, and an error if a group
@@ -176,14 +214,13 @@ func (q *sequencer) accept(s *scanned) ([]found, error) {
 	for _, g := range s.groups {
 		switch {
 		case !q.begun && g.seq <= q.covered+1:
-			q.begun = true
-		case !q.begun:
-			return nil, &DamageError{segName(s.index), hole, fmt.Sprintf("the log begins with group %d, but group %d is needed", g.seq, q.covered+1)}
-		case g.epoch < q.epoch || g.seq <= q.seq:
+		case q.begun && (g.epoch < q.epoch || g.seq <= q.seq):
 			continue // left from before a cut
-		case g.seq == q.seq+1 && (g.epoch == q.epoch || g.kind == kindEpoch):
+		case q.begun && g.seq == q.seq+1 && (g.epoch == q.epoch || g.kind == kindEpoch):
 		case g.seq > q.covered+1:
-			return nil, &DamageError{segName(s.index), hole, fmt.Sprintf("group %d is missing, though group %d is there", q.seq+1, g.seq)}
+			if err := q.lose(s, hole, &g); err != nil {
+				return nil, err
+			}
 		default:
 			q.ignored += g.seq - q.seq - 1
 		}
@@ -197,6 +234,7 @@ func (q *sequencer) accept(s *scanned) ([]found, error) {
 		if _, ok := q.first[s.index]; !ok {
 			q.first[s.index] = g.seq
 		}
+		q.begun = true
 		q.epoch, q.lastOff, q.boot, q.tail = g.epoch, g.off, g.boot, s.segment
 		q.position = position{seg: s.index, off: g.end(), seq: g.seq, time: max(q.time, g.time)}
 		hole = q.off

@@ -47,6 +47,9 @@ type snapshotter struct {
 func (j *Journal) snapshotNow(ctx context.Context) (err error) {
 	j.snapping.Lock()
 	defer j.snapping.Unlock()
+	if err := j.Err(); err != nil {
+		return err // the table is ahead of what is durable, and stays so
+	}
 	begin := time.Now()
 	at := j.tail.Load()
 	if s := j.snap.Load(); s != nil && s.Seq == at.seq {
@@ -70,7 +73,26 @@ func (j *Journal) snapshotNow(ctx context.Context) (err error) {
 	return j.release()
 }
 
-func (w *snapshotter) write(ctx context.Context, t Table, holds []Hold) (err error) {
+// write takes the snapshot of a table.
+func (w *snapshotter) write(ctx context.Context, t Table, holds []Hold) error {
+	return w.writeAll(ctx, holds, func(emit func([]byte) error) (err error) {
+		var rec []byte
+		for shard := range t.Shards() {
+			t.EachShard(shard, func(e *lease.Entry) bool {
+				rec = e.AppendTo(rec[:0])
+				err = emit(rec)
+				return err == nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeAll makes a snapshot of the records that each emits.
+func (w *snapshotter) writeAll(ctx context.Context, holds []Hold, each func(emit func(rec []byte) error) error) (err error) {
 	if err := w.fs.Remove(snapTemp); err != nil && !isNotExist(err) {
 		return err
 	}
@@ -86,39 +108,26 @@ func (w *snapshotter) write(ctx context.Context, t Table, holds []Hold) (err err
 	if err := w.holds(ctx, holds); err != nil {
 		return err
 	}
-	var shard []byte
-	for i := range t.Shards() {
-		// The table may hold the shard's lock: nothing here may wait.
-		shard = shard[:0]
-		t.EachShard(i, func(e *lease.Entry) bool {
-			shard = e.AppendTo(shard)
-			return true
-		})
-		if err := w.records(ctx, shard); err != nil {
-			return err
-		}
+	if err := each(func(rec []byte) error { return w.record(ctx, rec) }); err != nil {
+		return err
 	}
 	return w.finish(ctx)
 }
 
-// records adds encoded changes.
-func (w *snapshotter) records(ctx context.Context, b []byte) error {
-	for len(b) > 0 {
-		rec, rest, err := lease.Next(b)
-		if err != nil {
-			return fmt.Errorf("the table gave a broken record: %w", err)
+// record adds an encoded change; an empty one is an address without a past.
+func (w *snapshotter) record(ctx context.Context, rec []byte) error {
+	if len(rec) == 0 {
+		return nil
+	}
+	if blockHead+w.n+len(rec) > snapBlock {
+		if err := w.flush(ctx, blockRecords, true); err != nil {
+			return err
 		}
-		b = rest
-		if blockHead+w.n+len(rec) > snapBlock {
-			if err := w.flush(ctx, blockRecords, true); err != nil {
-				return err
-			}
-		}
-		w.n += copy(w.block[blockHead+w.n:], rec)
-		w.head.records++
-		if e := recExpires(rec); e != lease.Never {
-			w.head.expires = max(w.head.expires, e)
-		}
+	}
+	w.n += copy(w.block[blockHead+w.n:], rec)
+	w.head.records++
+	if e := recExpires(rec); e != lease.Never {
+		w.head.expires = max(w.head.expires, e)
 	}
 	return nil
 }
@@ -226,9 +235,6 @@ func (j *Journal) snapshots(ctx context.Context) {
 			return
 		case <-j.snapWanted:
 		}
-		if j.Err() != nil {
-			return // the table is ahead of what is durable, and stays so
-		}
 		if err := j.snapshotNow(ctx); err != nil && ctx.Err() == nil {
 			j.log.Warn("journal: no snapshot this time", "err", err)
 			j.warn(err)
@@ -268,7 +274,7 @@ func loadSnapshot(fs vfs.FS, r *replayer) (*snapshot, []Hold, error) {
 			holds = appendHolds(holds, payload)
 			return nil
 		}
-		return r.direct(payload)
+		return r.direct(snapName(s.covered), payload)
 	})
 	if err != nil {
 		return nil, nil, err

@@ -74,6 +74,7 @@ type write struct {
 }
 
 type inode struct {
+	name    string  // the present one
 	seen    []byte  // what reads return
 	disk    []byte  // what a crash leaves
 	pending []write // in seen, not in disk
@@ -137,7 +138,7 @@ func (f *FS) Crash(names bool, keep func(sector int) bool) *FS {
 				i++
 			}
 		}
-		n := &inode{seen: slices.Clone(disk), disk: disk}
+		n := &inode{name: name, seen: slices.Clone(disk), disk: disk}
 		g.seen[name], g.disk[name] = n, n
 	}
 	return g
@@ -207,9 +208,9 @@ func (f *FS) Create(name string) (vfs.File, error) {
 	if !f.dirs[path.Dir(name)] {
 		return nil, notExist("create", name)
 	}
-	in := &inode{}
+	in := &inode{name: name}
 	f.seen[name] = in
-	return &file{fs: f, name: name, in: in}, nil
+	return &file{fs: f, in: in}, nil
 }
 
 func (f *FS) Open(name string) (vfs.File, error) {
@@ -222,7 +223,7 @@ func (f *FS) Open(name string) (vfs.File, error) {
 	if in == nil {
 		return nil, notExist("open", name)
 	}
-	return &file{fs: f, name: name, in: in}, nil
+	return &file{fs: f, in: in}, nil
 }
 
 func (f *FS) OpenRW(name string) (vfs.File, error) { return f.Open(name) }
@@ -239,6 +240,7 @@ func (f *FS) Rename(oldname, newname string) error {
 	}
 	delete(f.seen, oldname)
 	f.seen[newname] = in
+	in.name = newname
 	return nil
 }
 
@@ -320,9 +322,8 @@ func (f *FS) Lock(name string) (io.Closer, error) {
 }
 
 type file struct {
-	fs   *FS
-	name string
-	in   *inode
+	fs *FS
+	in *inode
 }
 
 func (h *file) ReadAt(p []byte, off int64) (int, error) {
@@ -344,11 +345,11 @@ func (h *file) ReadAt(p []byte, off int64) (int, error) {
 // WriteAt panics on what direct writing on a real disk would refuse.
 func (h *file) WriteAt(p []byte, off int64) (int, error) {
 	if off%vfs.Align != 0 || len(p)%vfs.Align != 0 {
-		panic(fmt.Sprintf("errfs: write of %d bytes at %d of %s is not aligned", len(p), off, h.name))
+		panic(fmt.Sprintf("errfs: write of %d bytes at %d of %s is not aligned", len(p), off, h.in.name))
 	}
 	h.fs.mu.Lock()
 	defer h.fs.mu.Unlock()
-	fault, err := h.fs.begin(Write, h.name, len(p))
+	fault, err := h.fs.begin(Write, h.in.name, len(p))
 	switch fault {
 	case None, PowerCut:
 		h.in.write(p, off)
@@ -356,7 +357,7 @@ func (h *file) WriteAt(p []byte, off int64) (int, error) {
 	case Short:
 		n := len(p)/2 + 1
 		h.in.write(p[:n], off)
-		return n, &os.PathError{Op: "write", Path: h.name, Err: syscall.EIO}
+		return n, &os.PathError{Op: "write", Path: h.in.name, Err: syscall.EIO}
 	}
 	return 0, err
 }
@@ -370,7 +371,7 @@ func (in *inode) write(p []byte, off int64) {
 func (h *file) Sync() error {
 	h.fs.mu.Lock()
 	defer h.fs.mu.Unlock()
-	fault, err := h.fs.begin(Sync, h.name, 0)
+	fault, err := h.fs.begin(Sync, h.in.name, 0)
 	switch {
 	case err == nil:
 		for _, w := range h.in.pending {

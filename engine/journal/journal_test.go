@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"xdhcp/engine/journal/errfs"
+	"xdhcp/engine/journal/vfs"
+	"xdhcp/engine/lease"
+)
+
+// grant is a change of an address, of about the usual size.
+func grant(a lease.IP4, version uint32) *lease.Change {
+	as := a.As4()
+	mac := []byte{2, 0, as[0], as[1], as[2], as[3]}
+	return &lease.Change{Op: lease.OpGrant, Full: true, Addr: a, Version: version, At: epoch0, Start: epoch0, Expires: epoch0 + 3600,
+		Scope: 1, Kind: lease.KindHW, HType: 1, HW: mac, ID: append([]byte{1}, mac...), Relay: []byte("\x01\x08eth0/1/7\x02\x04dsl1")}
+}
+
+// onDisk opens a journal in a directory of the machine and runs it; stop ends it.
+func onDisk(t testing.TB, dir string, table Table, o Options) (j *Journal, r *Recovery, stop func()) {
+	t.Helper()
+	if o.SegmentSize == 0 {
+		o.SegmentSize = 256 << 10
+	}
+	j, r, err := Open(dir, table, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- j.Run(ctx) }()
+	return j, r, sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// await blocks until the journal has called a batch durable.
+func await(t testing.TB, j *Journal, lane uint8, ticket lease.Ticket, woken <-chan struct{}) {
+	t.Helper()
+	for !j.Durable(ticket) {
+		if err := j.Err(); err != nil {
+			t.Fatal(err)
+		}
+		<-woken
+	}
+}
+
+// notified is a channel that gets a token when the lane is notified.
+func notified(j *Journal, lane uint8) <-chan struct{} {
+	c := make(chan struct{}, 1)
+	j.Notify(lane, func() {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	})
+	return c
+}
+
+// Several lanes at once on a real disk, over many segments, with snapshots in the
+// background: everything is there after a stop and a start.
+func TestLanesOnARealDisk(t *testing.T) {
+	dir := t.TempDir()
+	const lanes, batches, size = 4, 150, 20
+	table := newModel()
+	j, r, stop := onDisk(t, dir, table, Options{SnapshotEvery: 1 << 20})
+	if !r.Fresh || r.Starts != 1 {
+		t.Errorf("recovery of nothing: %+v", r)
+	}
+	var wg sync.WaitGroup
+	for lane := range uint8(lanes) {
+		woken := notified(j, lane)
+		wg.Go(func() {
+			b := lease.NewBatch(lane)
+			for i := range batches {
+				for k := range size {
+					c := grant(lease.IP4(uint32(lane)<<24|uint32(i*size+k)), 1)
+					table.mu.Lock()
+					table.change(own(*c))
+					table.mu.Unlock()
+					b.Add(c)
+				}
+				ticket := b.Ticket()
+				j.Append(b)
+				b.Reset()
+				if i%10 == 0 {
+					await(t, j, lane, ticket, woken)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	stop()
+	if st := j.Stats(); st.Err != nil || st.Changes != lanes*batches*size {
+		t.Errorf("stats: %+v", st)
+	}
+	got := newModel()
+	_, r, stop = onDisk(t, dir, got, Options{})
+	defer stop()
+	if len(got.m) != lanes*batches*size || r.Starts != 2 || r.Cut != nil {
+		t.Errorf("%d leases, recovery %+v", len(got.m), r)
+	}
+}
+
+// durability: sync. Nothing is durable before it is written and synced.
+func TestNothingIsDurableBeforeItsSync(t *testing.T) {
+	fs := errfs.New()
+	j, _, _ := open(t, fs)
+	defer j.Close()
+	b := lease.NewBatch(3)
+	b.Add(grant(1, 1))
+	ticket := b.Ticket()
+	fs.Inject = func(op errfs.Op) errfs.Fault {
+		if j.Durable(ticket) {
+			t.Errorf("durable at the begin of %v", op)
+		}
+		return errfs.None
+	}
+	j.Append(b)
+	if err := j.step(); err != nil {
+		t.Fatal(err)
+	}
+	if !j.Durable(ticket) || j.Durable(ticket+1) || !j.Durable(0) {
+		t.Error("after the sync")
+	}
+}
+
+// durability: async. Durable says yes at once; the change reaches the disk all the
+// same, and after a failure Err says that it did not.
+func TestAsync(t *testing.T) {
+	fs := errfs.New()
+	o := small(fs)
+	o.Async = true
+	j, _, err := Open("state", newModel(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := lease.NewBatch(0)
+	b.Add(grant(1, 1))
+	if !j.Durable(b.Ticket()) {
+		t.Error("async waits")
+	}
+	j.Append(b)
+	b.Reset()
+	if err := j.step(); err != nil {
+		t.Fatal(err)
+	}
+	fs.Inject = func(errfs.Op) errfs.Fault { return errfs.Fail }
+	b.Add(grant(2, 1))
+	j.Append(b)
+	if err := j.step(); err == nil || j.Err() == nil {
+		t.Error("the failure is not told")
+	}
+	j.Close()
+	_, got, _ := open(t, fs.Crash(false, nil))
+	if len(got.m) != 1 {
+		t.Errorf("recovered %v", got.m)
+	}
+}
+
+// An error of the disk is final: nothing is durable any more, the file is not
+// synced again, waiters are told, and what is appended later is not kept.
+func TestFailStop(t *testing.T) {
+	fs := errfs.New()
+	j, _, _ := open(t, fs)
+	defer j.Close()
+	calls := 0
+	j.Notify(9, func() { calls++ })
+	fs.Inject = func(op errfs.Op) errfs.Fault {
+		if op.Kind == errfs.Sync {
+			return errfs.Fail
+		}
+		return errfs.None
+	}
+	b := lease.NewBatch(0)
+	b.Add(grant(1, 1))
+	ticket := b.Ticket()
+	j.Append(b)
+	b.Reset()
+	err := j.step()
+	if !errors.Is(err, syscall.EIO) || !errors.Is(j.Err(), syscall.EIO) || calls != 1 {
+		t.Fatalf("step %v, Err %v, %d calls", err, j.Err(), calls)
+	}
+	ops := fs.Ops()
+	fs.Inject = nil
+	b.Add(grant(2, 1))
+	j.Append(b)
+	j.committer.run() // returns: there is nothing that it may do
+	if fs.Ops() != ops {
+		t.Error("the disk was touched after the failure")
+	}
+	if j.Durable(ticket) || j.Durable(b.Ticket()) {
+		t.Error("durable after the failure")
+	}
+	if err := j.snapshotNow(context.Background()); err == nil {
+		t.Error("a snapshot was taken after the failure")
+	}
+}
+
+// A failed journal keeps its process: Run returns when it is told to.
+func TestRunOutlivesAFailure(t *testing.T) {
+	fs := errfs.New()
+	j, _, _ := open(t, fs)
+	fs.Inject = func(op errfs.Op) errfs.Fault { return errfs.Fail }
+	woken := notified(j, 0)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- j.Run(ctx) }()
+	b := lease.NewBatch(0)
+	b.Add(grant(1, 1))
+	j.Append(b)
+	for j.Err() == nil {
+		<-woken
+	}
+	select {
+	case err := <-done:
+		t.Fatalf("Run returned %v", err)
+	default:
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestASecondServerIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	_, _, stop := onDisk(t, dir, newModel(), Options{})
+	defer stop()
+	_, _, err := Open(dir, newModel(), Options{})
+	var locked *vfs.Locked
+	if !errors.As(err, &locked) || locked.Pid != os.Getpid() {
+		t.Fatalf("a second Open: %v", err)
+	}
+	if !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("the message names neither process nor directory: %v", err)
+	}
+	if _, err := Repair(dir, RepairOptions{}); !errors.As(err, &locked) {
+		t.Errorf("a repair beside the server: %v", err)
+	}
+	// Reading is allowed.
+	if _, err := Read(dir, func() (Table, error) { return newModel(), nil }); err != nil {
+		t.Error(err)
+	}
+	if rep, err := Verify(dir); err != nil || len(rep.Damage) != 0 {
+		t.Errorf("verify: %+v, %v", rep, err)
+	}
+}
+
+// A full disk: the segments at hand are used up, then the journal stops with the
+// error of the disk. A restart on the disk that is still full goes on in the
+// reserve, so that what was recovered can be served and looked at.
+func TestFullDisk(t *testing.T) {
+	fs := errfs.New()
+	j, _, _ := open(t, fs)
+	full := func(op errfs.Op) errfs.Fault {
+		if op.Kind == errfs.Create || op.Kind == errfs.Write && op.Name == tempName {
+			return errfs.NoSpace
+		}
+		return errfs.None
+	}
+	fs.Inject = full
+	b := lease.NewBatch(0)
+	promised := 0
+	for i := lease.IP4(0); j.Err() == nil; i++ {
+		b.Add(grant(i, 1))
+		ticket := b.Ticket()
+		j.Append(b)
+		b.Reset()
+		j.step()
+		if j.Durable(ticket) {
+			promised++
+		}
+	}
+	if err := j.Err(); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("stopped with %v", err)
+	}
+	if promised == 0 {
+		t.Fatalf("nothing was written: %v", j.Err())
+	}
+	j.Close()
+	after := fs.Crash(false, nil)
+	after.Inject = full
+	j, got, _ := open(t, after)
+	if len(got.m) != promised {
+		t.Errorf("recovered %d of %d", len(got.m), promised)
+	}
+	b.Add(grant(1000, 1))
+	ticket := b.Ticket()
+	// The lane begins anew with each start; its numbers go on.
+	j.Append(b)
+	if err := j.step(); err != nil || !j.Durable(ticket) {
+		t.Errorf("in the reserve: %v", err)
+	}
+	j.Close()
+	// With room again, it goes on as ever, and there is a reserve again.
+	j, got, _ = open(t, after.Crash(false, nil))
+	defer j.Close()
+	if len(got.m) != promised+1 {
+		t.Errorf("recovered %d of %d", len(got.m), promised+1)
+	}
+}
+
+// What a crash leaves of an unfinished group is cut off, and said.
+func TestTornTailIsCutAndReported(t *testing.T) {
+	fs := errfs.New()
+	j, _, _ := open(t, fs)
+	b := lease.NewBatch(0)
+	b.Add(grant(1, 1))
+	j.Append(b)
+	b.Reset()
+	if err := j.step(); err != nil {
+		t.Fatal(err)
+	}
+	fs.Inject = func(op errfs.Op) errfs.Fault {
+		if op.Kind == errfs.Sync {
+			return errfs.PowerCut
+		}
+		return errfs.None
+	}
+	for i := range lease.IP4(60) { // two pages
+		b.Add(grant(100+i, 1))
+	}
+	at := j.tail.Load()
+	j.Append(b)
+	if err := j.step(); !errors.Is(err, errfs.ErrPower) {
+		t.Fatal(err)
+	}
+	j, got, r := open(t, fs.Crash(false, func(sector int) bool { return sector == 0 }))
+	defer j.Close()
+	if len(got.m) != 1 {
+		t.Errorf("recovered %d leases, want 1", len(got.m))
+	}
+	if want := (Cut{segName(at.seg), at.off}); r.Cut == nil || *r.Cut != want {
+		t.Errorf("cut %+v, want %+v", r.Cut, want)
+	}
+}
+
+// Append and Durable are on the way of every packet.
+func TestAppendDoesNotAllocate(t *testing.T) {
+	fs := errfs.New()
+	o := small(fs)
+	o.SegmentSize = 4 << 20
+	j, _, err := Open("state", newModel(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	b := lease.NewBatch(0)
+	c := grant(1, 1)
+	round := func() {
+		for range 64 {
+			b.Add(c)
+		}
+		ticket := b.Ticket()
+		j.Append(b)
+		b.Reset()
+		j.Durable(ticket)
+	}
+	// The committer's half is not counted: errfs keeps what is written.
+	take := func() {
+		for _, ch := range j.take(nil) {
+			j.giveBack(ch)
+		}
+	}
+	for range 4 {
+		round()
+		take()
+	}
+	if n := testing.AllocsPerRun(100, round); n > 0.1 { // one chunk grows for all 100 rounds
+		t.Errorf("%v allocations for a batch", n)
+	}
+	take()
+}
+
+func BenchmarkAppend(b *testing.B) {
+	j, _, stop := onDisk(b, b.TempDir(), newModel(), Options{SegmentSize: 64 << 20})
+	defer stop()
+	woken := notified(j, 0)
+	batch := lease.NewBatch(0)
+	c := grant(1, 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		for range 64 {
+			batch.Add(c)
+		}
+		ticket := batch.Ticket()
+		j.Append(batch)
+		batch.Reset()
+		if ticket.Number()%64 == 0 { // the disk bounds the queue
+			await(b, j, 0, ticket, woken)
+		}
+	}
+}
+
+// A process that dies by kill -9 in the middle of its work has lost nothing that
+// it was told is durable. The child tells its progress on a pipe.
+func TestKill(t *testing.T) {
+	if dir := os.Getenv("JOURNAL_TEST_CHILD"); dir != "" {
+		killedChild(t, dir)
+		return
+	}
+	rounds := 5
+	if testing.Short() {
+		rounds = 2
+	}
+	dir := t.TempDir()
+	told := map[lease.IP4]uint32{}
+	for round := range rounds {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKill$", "-test.v")
+		cmd.Env = append(os.Environ(), "JOURNAL_TEST_CHILD="+dir, fmt.Sprintf("JOURNAL_TEST_ROUND=%d", round))
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for n := 0; lines.Scan(); {
+			var a lease.IP4
+			var v uint32
+			if k, _ := fmt.Sscanf(lines.Text(), "durable %d %d", &a, &v); k != 2 {
+				continue
+			}
+			told[a] = max(told[a], v)
+			if n++; n == 200+37*round {
+				cmd.Process.Kill() // what is still in the pipe was told as well
+			}
+		}
+		if err := cmd.Wait(); err == nil {
+			t.Fatalf("the child ended by itself: %s", stderr.String())
+		}
+		got := newModel()
+		j, r, err := Open(dir, got, Options{SegmentSize: 256 << 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for a, v := range told {
+			if got.m[a].Version < v {
+				t.Errorf("round %d: %v has version %d, version %d was durable (%+v)", round, a, got.m[a].Version, v, r)
+			}
+		}
+		j.Close()
+	}
+	if len(told) < 50 {
+		t.Errorf("only %d addresses: nothing is proven", len(told))
+	}
+}
+
+func killedChild(t *testing.T, dir string) {
+	table := newModel()
+	j, _, _ := onDisk(t, dir, table, Options{SnapshotEvery: 1 << 20})
+	woken := notified(j, 0)
+	b := lease.NewBatch(0)
+	var round uint32
+	fmt.Sscan(os.Getenv("JOURNAL_TEST_ROUND"), &round)
+	for i := uint32(1); ; i++ {
+		var lines strings.Builder
+		for k := range uint32(8) {
+			a, v := lease.IP4((i*8+k)%997), table.m[lease.IP4((i*8+k)%997)].Version+1
+			c := grant(a, v)
+			table.mu.Lock()
+			table.change(own(*c))
+			table.mu.Unlock()
+			b.Add(c)
+			fmt.Fprintf(&lines, "durable %d %d\n", a, v)
+		}
+		ticket := b.Ticket()
+		j.Append(b)
+		b.Reset()
+		await(t, j, 0, ticket, woken)
+		os.Stdout.WriteString(lines.String())
+	}
+}
+
+func TestHistogram(t *testing.T) {
+	var h histogram
+	for i := range 1000 {
+		h.add(time.Duration(i+1) * time.Microsecond)
+	}
+	for _, x := range []struct {
+		q    float64
+		want time.Duration
+	}{{.5, 500 * time.Microsecond}, {.99, 990 * time.Microsecond}, {0, time.Microsecond}, {1, time.Millisecond}} {
+		if got := h.quantile(x.q); got < x.want || got > x.want*9/8+time.Microsecond {
+			t.Errorf("quantile %v is %v, want %v or up to an eighth more", x.q, got, x.want)
+		}
+	}
+}

@@ -64,6 +64,9 @@ type Config struct {
 
 	// Frames is the number of frames in the UMEM. Default 8192.
 	Frames int
+	// Reserve is how many of them are for Alloc and not for receiving. Default
+	// none; at least one is left to receive.
+	Reserve int
 	// FrameSize is 2048 or 4096. Default: 2048 if the interface's MTU fits.
 	FrameSize int
 	// Bind chooses between zero-copy and copy. Default: Auto.
@@ -119,6 +122,9 @@ func (c *Config) complete(l device) error {
 	}
 	if c.Frames < minFrames || c.Frames > maxFrames {
 		return fmt.Errorf("%d frames: want %d to %d", c.Frames, minFrames, maxFrames)
+	}
+	if c.Reserve < 0 || c.Reserve >= c.Frames {
+		return fmt.Errorf("a reserve of %d frames: want 0 to %d", c.Reserve, c.Frames-1)
 	}
 	if c.BindWait == 0 {
 		c.BindWait = defaultBindWait

@@ -22,6 +22,11 @@
 // the invariants build tag (and under the race detector) a ledger follows each
 // frame and panics when one is in two places (ledger.go).
 //
+// Who sends frames that answer none, a load generator say, asks for a reserve
+// (Config.Reserve): so many frames are kept out of the fill ring, Alloc hands
+// them out, and completed frames make the reserve full again before any goes
+// to the fill ring. What the reserve has lent never starves the receive side.
+//
 // Ownership. A Socket belongs to one goroutine, which should be locked to its
 // thread: Recv, Send, Free, Flush, Wait and Close take no lock. Wake and Stats
 // may be called from anywhere, also while and after Close. Close takes the

@@ -16,10 +16,11 @@ const (
 	atFill place = iota
 	atWorker
 	atTx
+	atReserve
 )
 
 func (p place) String() string {
-	return [...]string{"on the receive side", "with the worker", "on the transmit side"}[p]
+	return [...]string{"on the receive side", "with the worker", "on the transmit side", "in the reserve"}[p]
 }
 
 // ledger follows every frame in builds with invariants and panics when one is

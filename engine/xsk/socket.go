@@ -35,6 +35,8 @@ type Socket struct {
 	ledger ledger
 	kernel kernel
 
+	reserve []uint64 // frames for Alloc, cap(reserve) at most
+
 	count    counters
 	woken    atomic.Bool // Wake was called and Wait has not yet noticed
 	sleeping atomic.Bool // the owner is in poll, or about to be
@@ -61,8 +63,14 @@ func (s *Socket) attach(umem []byte, chunk int, fill prodRing[uint64], tx prodRi
 	s.fill, s.tx, s.rx, s.comp, s.kernel = fill, tx, rx, comp, k
 	s.frames = len(umem) / chunk
 	s.ledger = newLedger(s.frames, chunk)
+	s.reserve = make([]uint64, 0, s.cfg.Reserve)
 	for i := range s.fill.room(uint32(s.frames)) {
-		s.fill.put(uint64(i) * s.chunk)
+		if addr := uint64(i) * s.chunk; len(s.reserve) < cap(s.reserve) {
+			s.ledger.move(addr, atFill, atReserve)
+			s.reserve = append(s.reserve, addr)
+		} else {
+			s.fill.put(addr)
+		}
 	}
 	s.fill.submit()
 	s.fed = true
@@ -76,8 +84,8 @@ func (s *Socket) within(addr, length uint64) bool {
 // base is the address of the frame in which addr lies.
 func (s *Socket) base(addr uint64) uint64 { return addr &^ (s.chunk - 1) }
 
-// Recv gives transmitted frames back to the kernel to receive into, takes up
-// to len(fs) received frames and returns how many. The caller has each of them
+// Recv gives transmitted frames back to the reserve or to the kernel to receive
+// into, takes up to len(fs) received frames and returns how many. The caller has each of them
 // until it hands it to Send or Free. The capacity of a frame's Data ends where
 // its memory ends.
 func (s *Socket) Recv(fs []frame.Frame) int {
@@ -109,7 +117,30 @@ func (s *Socket) Recv(fs []frame.Frame) int {
 	return taken
 }
 
-// recycle moves what the kernel has transmitted to the fill ring.
+// Alloc takes up to len(fs) frames out of the reserve, to send packets that
+// answer none, and returns how many. Data is empty; its capacity is that of a
+// received frame. An empty reserve is filled again by Recv, Flush and Wait with
+// what has been transmitted; a frame that is freed instead of sent goes to the
+// receive side.
+func (s *Socket) Alloc(fs []frame.Frame) int {
+	if s.closed {
+		return 0
+	}
+	n := min(len(fs), len(s.reserve))
+	for i := range fs[:n] {
+		last := len(s.reserve) - 1
+		addr := s.reserve[last]
+		s.reserve = s.reserve[:last]
+		s.ledger.move(addr, atReserve, atWorker)
+		at := addr + headroom
+		fs[i] = frame.Frame{Data: s.umem[at : at : addr+s.chunk], Addr: at, Port: s.port}
+	}
+	s.count.allocated.Add(uint64(n))
+	return n
+}
+
+// recycle moves what the kernel has transmitted to the reserve, if frames of it
+// are out, and else to the fill ring.
 func (s *Socket) recycle() {
 	// What has no room stays where it is: the kernel transmits no more than
 	// the completion ring can report.
@@ -119,6 +150,11 @@ func (s *Socket) recycle() {
 			addr := s.comp.get()
 			if !s.within(addr, 0) {
 				s.count.bad.Add(1)
+				continue
+			}
+			if len(s.reserve) < cap(s.reserve) {
+				s.ledger.move(addr, atTx, atReserve)
+				s.reserve = append(s.reserve, s.base(addr))
 				continue
 			}
 			s.ledger.move(addr, atTx, atFill)

@@ -15,9 +15,11 @@ import (
 // was put into it, every frame stays in one place and all come home.
 func FuzzSocket(f *testing.F) {
 	f.Add([]byte{0x03, 0x13, 0x21, 0x32, 0x40, 0x53})
+	f.Add([]byte{0x7f, 0x22, 0x7f, 0x03, 0x13, 0x24, 0x41, 0x52, 0x7f, 0x31, 0x53})
 	f.Add([]byte{0x08, 0x18, 0x28, 0x44, 0x08, 0x54, 0x18, 0x38, 0x41, 0x57, 0x61})
 	f.Fuzz(func(t *testing.T, script []byte) {
-		s, k := heapSocket()
+		const reserve = 3
+		s, k := heapSocketWith(Config{Reserve: reserve})
 		var (
 			held   []frame.Frame  // with the worker
 			driver []unix.XDPDesc // transmitted and not yet completed
@@ -75,6 +77,16 @@ func FuzzSocket(f *testing.F) {
 			case 6:
 				k.fill.flags.Store(uint32(n & 1))
 			case 7:
+				if n > 7 {
+					fs := make([]frame.Frame, n-7)
+					got := s.Alloc(fs)
+					for i := range fs[:got] {
+						number++
+						fs[i].Data = append(fs[i].Data, packet(number)...)
+					}
+					held = append(held, fs[:got]...)
+					break
+				}
 				if err := s.Wait(0); err != nil {
 					t.Fatal(err)
 				}
@@ -88,6 +100,9 @@ func FuzzSocket(f *testing.F) {
 				census[s.base(addr)] = where
 			}
 			eachSlot(k.fill, func(a uint64) { count("on fill", a) })
+			for _, a := range s.reserve {
+				count("in the reserve", a)
+			}
 			eachSlot(k.comp, func(a uint64) { count("on completion", a) })
 			eachSlot(k.rx, func(d unix.XDPDesc) { count("on rx", d.Addr) })
 			eachSlot(k.tx, func(d unix.XDPDesc) { count("on tx", d.Addr) })

@@ -76,7 +76,9 @@ func (k *fakeKernel) receive(packet []byte) bool {
 }
 
 // heapSocket is a socket of 8 frames on heap memory.
-func heapSocket() (*Socket, *fakeKernel) {
+func heapSocket() (*Socket, *fakeKernel) { return heapSocketWith(Config{Queue: 3}) }
+
+func heapSocketWith(cfg Config) (*Socket, *fakeKernel) {
 	const frames = 8
 	k := &fakeKernel{
 		umem: make([]byte, frames*smallChunk),
@@ -84,7 +86,7 @@ func heapSocket() (*Socket, *fakeKernel) {
 		rx: newHeapRing[unix.XDPDesc](frames), tx: newHeapRing[unix.XDPDesc](frames),
 	}
 	k.tx.flags.Store(unix.XDP_RING_NEED_WAKEUP) // as copy mode has it
-	s := &Socket{port: 7, fd: -1, event: -1, link: device{name: "eth0"}, cfg: Config{Queue: 3}}
+	s := &Socket{port: 7, fd: -1, event: -1, link: device{name: "eth0"}, cfg: cfg}
 	s.attach(k.umem, smallChunk, k.fill.producer(), k.tx.producer(), k.rx.consumer(), k.comp.consumer(), k)
 	return s, k
 }
@@ -105,13 +107,17 @@ func take(t *testing.T, s *Socket, k *fakeKernel, n int) frame.Frame {
 	return fs[0]
 }
 
-// checkHome asserts that all frames are on the fill ring, each once.
+// checkHome asserts that all frames are on the fill ring or in the reserve,
+// each once.
 func checkHome(t *testing.T, s *Socket, k *fakeKernel) {
 	t.Helper()
 	var none [1]frame.Frame
 	s.Recv(none[:0]) // recycles
 	seen := map[uint64]bool{}
 	for _, a := range k.fill.kernelTake(len(k.fill.slots)) {
+		seen[a] = true
+	}
+	for _, a := range s.reserve {
 		seen[a] = true
 	}
 	if len(seen) != s.frames {

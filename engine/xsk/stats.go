@@ -8,14 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Stats counts since Open. Frames - Held - InTx frames are on the receive
-// side: in the fill ring, with the driver, or received and not yet taken.
+// Stats counts since Open. Frames - Held - InTx frames are in the
+// reserve or on the receive side: in the fill ring, with the driver, or
+// received and not yet taken.
 type Stats struct {
 	Frames uint64 // frames of the UMEM
 	Held   uint64 // frames that the worker has not sent or freed
 	InTx   uint64 // frames that were sent and have not come back
 
 	Received  uint64 // by Recv
+	Allocated uint64 // by Alloc
 	Sent      uint64 // by Send
 	Freed     uint64 // by Free
 	Completed uint64 // sent frames that came back
@@ -40,8 +42,8 @@ type Stats struct {
 
 // counters are stored by the owner and read by anybody.
 type counters struct {
-	received, sent, freed, completed, refused, bad atomic.Uint64
-	kicks, again, busy, noBufs, stalls, rxWakes    atomic.Uint64
+	received, allocated, sent, freed, completed, refused, bad atomic.Uint64
+	kicks, again, busy, noBufs, stalls, rxWakes               atomic.Uint64
 }
 
 // Stats may be called from any goroutine. After Close it tells the last own
@@ -57,6 +59,7 @@ func (s *Socket) Stats() Stats {
 		Freed:     c.freed.Load(),
 		Refused:   c.refused.Load(),
 		Received:  c.received.Load(),
+		Allocated: c.allocated.Load(),
 		Bad:       c.bad.Load(),
 		Kicks:     c.kicks.Load(),
 		Again:     c.again.Load(),
@@ -66,7 +69,7 @@ func (s *Socket) Stats() Stats {
 		RxWakes:   c.rxWakes.Load(),
 	}
 	st.InTx = st.Sent - st.Completed
-	st.Held = st.Received - st.Sent - st.Freed - st.Refused
+	st.Held = st.Received + st.Allocated - st.Sent - st.Freed - st.Refused
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

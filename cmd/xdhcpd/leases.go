@@ -23,7 +23,8 @@ import (
 )
 
 type leasesCmd struct {
-	List leasesListCmd `cmd:"" default:"withargs" help:"List the leases, whether or not a server runs."`
+	List   leasesListCmd   `cmd:"" default:"withargs" help:"List the leases, whether or not a server runs."`
+	Import leasesImportCmd `cmd:"" help:"Take over the leases of Kea's lease file, kea-leases4.csv, while no server runs."`
 }
 
 type leasesListCmd struct {

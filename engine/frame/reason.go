@@ -21,6 +21,9 @@ const (
 	BadCookie   // no magic cookie
 	BadOption   // an option runs past its field, or has an impossible length
 	NoType      // no or unknown option 53 where one is needed
+	BadDUID     // a DUID is empty, too long, or there twice (RFC 8415 §11.1)
+	TooManyIAs  // more identity associations or leases than are looked at
+	RelayDepth  // more DHCPv6 relay levels than are looked at
 
 	// Messages that a server does not answer.
 	FromServer    // a reply, or a packet from one of our own addresses
@@ -29,10 +32,14 @@ const (
 	UnknownClient // no record of this client, and not authoritative
 	PoolFull      // no free address
 	BadRequest    // fields that contradict the clause for its message type
+	NoClientID    // DHCPv6 without the client identifier that its type needs (RFC 8415 §16)
+	NoServerID    // likewise the server identifier
+	Unicast6      // DHCPv6 sent to our own address where only multicast will do
 	NotHolder     // RELEASE or DECLINE by somebody who does not hold the address
 	Released      // RELEASE carried out; it has no answer
 	Declined      // DECLINE carried out; it has no answer
 	Filtered      // a class, filter or limit said drop
+	Unauthorized  // rogue detection says that this server may not answer ([MS-DHCPE] §3.2.5)
 	NotDurable    // the journal has failed: nothing may be acknowledged
 	Contended     // the lease table lost too many races for an address
 
@@ -44,6 +51,7 @@ const (
 	PuntBootp      // BOOTP, no option 53
 	PuntAddressing // a link layer or address form that the fast path leaves alone
 	PuntClass      // a class rule that only the slow path evaluates
+	PuntType       // a message type that only the slow path answers
 
 	// Overload.
 	QueueFull  // the slow path's queue is full
@@ -69,16 +77,23 @@ var reasons = [NumReasons]struct{ name, sentence string }{
 	BadCookie:      {"bad_cookie", "no DHCP magic cookie"},
 	BadOption:      {"bad_option", "an option runs past the end of its field or has an impossible length"},
 	NoType:         {"no_type", "no DHCP message type, or one that a server does not receive"},
+	BadDUID:        {"bad_duid", "a client or server identifier is empty, longer than 130 bytes or there twice"},
+	TooManyIAs:     {"too_many_ias", "more identity associations, or addresses and prefixes in one, than are looked at"},
+	RelayDepth:     {"relay_depth", "came through more relays than are looked at, perhaps a loop"},
 	FromServer:     {"from_server", "a server's message or a packet from one of our own addresses"},
 	NoSubnet:       {"no_subnet", "no subnet is configured for the link that the client is on"},
-	OtherServer:    {"other_server", "the client chose another server; its offer was taken back"},
+	OtherServer:    {"other_server", "the client chose another server; any offer to it was taken back"},
 	UnknownClient:  {"unknown_client", "no record of the client, and the server is not authoritative"},
 	PoolFull:       {"pool_full", "no free address in any pool that the client may use"},
-	BadRequest:     {"bad_request", "the message's fields contradict each other (RFC 2131 section 4.3)"},
+	BadRequest:     {"bad_request", "the message's fields contradict each other (RFC 2131 section 4.3, RFC 8415 section 16)"},
+	NoClientID:     {"no_client_id", "no client identifier in a DHCPv6 message that needs one"},
+	NoServerID:     {"no_server_id", "no server identifier in a DHCPv6 message that needs one"},
+	Unicast6:       {"unicast6", "a DHCPv6 message sent to a server's own address that must be multicast"},
 	NotHolder:      {"not_holder", "RELEASE or DECLINE from a client that does not hold the address"},
 	Released:       {"released", "the client gave its address back"},
 	Declined:       {"declined", "the client found its address in use; it is on probation"},
 	Filtered:       {"filtered", "a class, a filter or a limit of the configuration says no"},
+	Unauthorized:   {"unauthorized", "this server is not authorized by rogue detection and answers nothing"},
 	NotDurable:     {"not_durable", "the journal has failed, so nothing may be acknowledged"},
 	Contended:      {"contended", "too many others took the same addresses at the same moment; the client will ask again"},
 	PuntOverload:   {"punt_overload", "option overload (52): read by the slow path"},
@@ -88,6 +103,7 @@ var reasons = [NumReasons]struct{ name, sentence string }{
 	PuntBootp:      {"punt_bootp", "BOOTP without a message type: answered by the slow path"},
 	PuntAddressing: {"punt_addressing", "a link layer or an address form that only the slow path handles"},
 	PuntClass:      {"punt_class", "a class rule that only the slow path evaluates"},
+	PuntType:       {"punt_type", "a message type that only the slow path answers"},
 	QueueFull:      {"queue_full", "the slow path's queue was full"},
 	ParkFull:       {"park_full", "too many replies were waiting for the journal"},
 	ParkStale:      {"park_stale", "the reply waited so long for the journal that the client has retried"},

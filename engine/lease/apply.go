@@ -15,9 +15,13 @@ import (
 var ErrNoBinding = errors.New("lease: renewal of a binding that the log does not have")
 
 // Apply replays an encoded change, from the log or from a snapshot. Of several
-// changes of an address the one with the highest version wins, whatever the
-// order; so snapshots and log may overlap, and any number of goroutines may
-// apply at once. Each change is durable already.
+// changes of an address the one with the highest version wins; so snapshot and
+// log may overlap, and batches of different lanes may have reached the log in any
+// order. But the changes of one address are applied in the order of the log.
+// Several goroutines may apply at once, each some of the addresses.
+//
+// A Decline of an address that is nobody's keeps it from everybody until its
+// end, even when nothing else is free.
 //
 // Call Reconfigure before, so that the scopes are known, and Settle after.
 func (t *Table) Apply(rec []byte) error {
@@ -173,8 +177,13 @@ func (s *shard) put(h ref, rec *record, k *key, c *Change) {
 		s.schedule(h, rec)
 	case OpDecline:
 		rec.expires, rec.cltt = c.Expires, c.At
-		s.become(rec, stDeclined)
 		s.unname(h, rec)
+		if rec.kind() == 0 { // nobody's: not to be given before its time, whatever happens
+			s.become(rec, stHeld)
+			s.schedule(h, rec)
+			break
+		}
+		s.become(rec, stDeclined)
 		s.probate(h, rec)
 	case OpRelease:
 		rec.cltt = c.At
@@ -186,7 +195,7 @@ func (s *shard) put(h ref, rec *record, k *key, c *Change) {
 	case OpExpire:
 		if c.Full {
 			rec.cltt = min(c.At, c.Expires)
-		} else if rec.state == stDeclined {
+		} else if rec.state == stDeclined || rec.state == stHeld {
 			s.forget(h, rec) // the end of a probation, not of a lease
 		}
 		s.free(h, rec, false)

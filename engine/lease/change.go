@@ -88,9 +88,10 @@ var (
 )
 
 const (
-	changeHead  = 16 // end of what every record has
-	changeRenew = 24 // length of a short Renew
-	changeFull  = 36 // fixed part of the long form
+	changeHead  = 16      // end of what every record has
+	changeRenew = 24      // length of a short Renew
+	changeFull  = 36      // fixed part of the long form
+	maxVersion  = 1 << 31 // at one change a second an address gets there in 68 years
 	maxChange   = changeFull + MaxHW + MaxID + 2*MaxOther + MaxHost
 	flagFull    = 1 << 0       // long form
 	idShift     = 1            // bits 1 and 2: where the ID is
@@ -111,7 +112,8 @@ func idWhere(htype uint8, hw, id, clientID []byte) uint8 {
 	return idOwn
 }
 
-// AppendTo appends the encoded change to b.
+// AppendTo appends the encoded change to b. Its fields are within MaxHW, MaxID,
+// MaxOther and MaxHost.
 func (c *Change) AppendTo(b []byte) []byte {
 	var fix [changeFull]byte
 	fix[2] = byte(c.Op)
@@ -196,7 +198,7 @@ func ParseChange(rec []byte) (Change, error) {
 	if c.Op < OpGrant || c.Op > OpExpire {
 		return Change{}, ErrOp
 	}
-	if c.Version == 0 {
+	if c.Version == 0 || c.Version > maxVersion {
 		return Change{}, ErrCorrupt
 	}
 	flags := rec[3]
@@ -218,7 +220,8 @@ func ParseChange(rec []byte) (Change, error) {
 // parseFull reads the long form.
 func (c *Change) parseFull(rec []byte, flags uint8) error {
 	if len(rec) < changeFull {
-		return ErrShort
+		*c = Change{}
+		return ErrCorrupt
 	}
 	where := flags & idMask >> idShift
 	hwlen, idlen, cidlen := int(rec[29]), int(rec[30]), int(rec[31])

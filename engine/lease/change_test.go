@@ -80,3 +80,67 @@ func TestBatch(t *testing.T) {
 		t.Fatalf("after Reset: ticket %x, Len %d", uint64(b.Ticket()), b.Len())
 	}
 }
+
+// What ParseChange refuses: one mutation of a good record per row.
+func TestParseChangeRefuses(t *testing.T) {
+	renew := Change{Op: OpRenew, Addr: 1, Version: 1, At: 1, Expires: 2, Start: 1}
+	grant := Change{Op: OpGrant, Addr: 1, Version: 1, At: 1, Expires: 2, Start: 1,
+		Scope: 7, Kind: KindHW, HType: 1, HW: hwA, ID: idA, ClientID: cidA, Relay: []byte{9, 8}, Host: []byte("h")}
+	long := grant
+	long.HW = make([]byte, 17)
+	for _, tt := range []struct {
+		name   string
+		of     Change
+		mutate func(rec []byte) []byte
+		want   error
+	}{
+		{"nothing", renew, func(r []byte) []byte { return nil }, ErrShort},
+		{"cut in the head", renew, func(r []byte) []byte { return r[:15] }, ErrShort},
+		{"cut behind the head", renew, func(r []byte) []byte { return r[:20] }, ErrShort},
+		{"longer than it says", renew, func(r []byte) []byte { return append(r, 0) }, ErrCorrupt},
+		{"shorter than its operation needs", renew, func(r []byte) []byte { r[0] = 16; return r[:16] }, ErrCorrupt},
+		{"operation 0", renew, func(r []byte) []byte { r[2] = 0; return r }, ErrOp},
+		{"operation of IPv6", renew, func(r []byte) []byte { r[2] = 64; return r }, ErrOp},
+		{"version 0", renew, func(r []byte) []byte { r[8] = 0; return r }, ErrCorrupt},
+		{"version out of range", renew, func(r []byte) []byte { r[11] = 0x81; return r }, ErrCorrupt},
+		{"full flag on a short record", renew, func(r []byte) []byte { r[3] = 1; return r }, ErrCorrupt},
+		{"id flags without the full flag", renew, func(r []byte) []byte { r[3] = 2; return r }, ErrCorrupt},
+		{"a flag without a meaning", grant, func(r []byte) []byte { r[3] |= 0x80; return r }, ErrCorrupt},
+		{"a grant that is not full", grant, func(r []byte) []byte { r[3] = 0; return r }, ErrCorrupt},
+		{"a renewal that is full", grant, func(r []byte) []byte { r[2] = byte(OpRenew); return r }, ErrCorrupt},
+		{"an id in two places", grant, func(r []byte) []byte { r[30] = 1; r[31]--; return r }, ErrCorrupt},
+		{"id in a place that is none", grant, func(r []byte) []byte { r[3] |= 3 << 1; return r }, ErrCorrupt},
+		{"lengths that do not add up", grant, func(r []byte) []byte { r[32]++; return r }, ErrCorrupt},
+		{"hardware address of 17 bytes", long, func(r []byte) []byte { return r }, ErrCorrupt},
+		{"the byte that is 0", grant, func(r []byte) []byte { r[34] = 1; return r }, ErrCorrupt},
+		{"a client of no kind", grant, func(r []byte) []byte { r[28] = 0; return r }, ErrCorrupt},
+		{"a client of an unknown kind", grant, func(r []byte) []byte { r[28] = 6; return r }, ErrCorrupt},
+	} {
+		c, err := ParseChange(tt.mutate(tt.of.AppendTo(nil)))
+		if err != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+		}
+		if diff := cmp.Diff(Change{}, c); err != nil && diff != "" {
+			t.Errorf("%s: %v, but it says something:\n%s", tt.name, err, diff)
+		}
+	}
+}
+
+func TestNext(t *testing.T) {
+	two := (&Change{Op: OpRelease, Addr: 2, Version: 1}).AppendTo((&Change{Op: OpRenew, Addr: 1, Version: 1}).AppendTo(nil))
+	rec, rest, err := Next(two)
+	if err != nil || len(rec) != 24 || len(rest) != 16 {
+		t.Fatalf("%d bytes and %d more, %v", len(rec), len(rest), err)
+	}
+	for n := range 16 {
+		if _, _, err := Next(rest[:n]); err != ErrShort {
+			t.Errorf("%d of 16 bytes: %v", n, err)
+		}
+	}
+	if _, _, err := Next(append([]byte{15, 0}, rest[2:]...)); err != ErrCorrupt {
+		t.Errorf("a length below the head: %v", err)
+	}
+	if _, _, err := Next(append([]byte{0xff, 0xff}, rest[2:]...)); err != ErrCorrupt {
+		t.Errorf("a length above any record: %v", err)
+	}
+}

@@ -22,11 +22,11 @@ func (s *shard) mustBeSound() {
 func (s *shard) check() string {
 	c := checker{s: s, n: make([][numStates]uint32, len(s.lay.pools))}
 	for slot := range s.wheel {
-		c.list(headBit|ref(slot), stOffered, stBound)
+		c.list(headBit|ref(slot), stOffered, stBound, stHeld)
 	}
-	c.list(headWork, stOffered, stBound)
+	c.list(headWork, stOffered, stBound, stHeld)
 	c.list(headProbation, stDeclined, stDeclined)
-	c.list(headLoose, stBound, stOffered, stIdle, stClean)
+	c.list(headLoose, stBound, stOffered, stHeld, stIdle, stClean)
 	c.list(headExile, stIdle, stClean)
 	for _, n := range s.lay.byShard[s.id-1] {
 		c.list(headClean(n), stClean)
@@ -103,7 +103,7 @@ func (c *checker) record(r ref, rec *record) {
 		c.n[rec.pool][rec.state]++
 	}
 	named := rec.flags&fNamed != 0
-	if named && rec.kind() == 0 || rec.state == stClean && rec.kind() != 0 || rec.state == stDeclined && named {
+	if named && rec.kind() == 0 || (rec.state == stClean || rec.state == stHeld) && rec.kind() != 0 || rec.state == stDeclined && named {
 		c.fail("a record's state and identity contradict each other", r)
 	}
 	if (rec.state == stBound || rec.state == stOffered) && !named {

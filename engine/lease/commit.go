@@ -14,6 +14,9 @@ const retransmission = 5
 // client in this scope are given back: what was leased is released in the same
 // batch.
 //
+// A lease never ends earlier than it was last promised, but for one that was
+// infinite; a shorter valid only makes the ACK say less.
+//
 // The change goes into b: a full grant, or the new times if nothing else
 // changed. A retransmission of a REQUEST that was just granted changes nothing
 // and gets the ticket of the first.
@@ -118,12 +121,15 @@ func (s *shard) leaveOthers(k *key, c *Client, own ref, now Time, b *Batch) {
 func (s *shard) bind(r ref, rec *record, c *Client, valid uint32, now Time, b *Batch) Grant {
 	alive := rec.state == stBound && rec.expires > now
 	changed := rec.state == stHand || s.refresh(r, rec, c)
-	until := now.add(valid)
-	if alive && !changed && until >= rec.expires {
-		slack := Time(min(retransmission, valid/8))
-		if until-rec.expires <= slack && now-rec.cltt <= slack {
-			return Grant{Ticket: rec.pending, Expires: rec.expires, Valid: left(rec.expires, now)}
-		}
+	asked := now.add(valid)
+	until := asked
+	if alive && rec.expires != Never {
+		// A shorter lease does not end before the one that was promised last: if
+		// this ACK is lost, the client goes on with that one.
+		until = max(asked, rec.expires)
+	}
+	if slack := Time(min(retransmission, valid/8)); alive && !changed && until-rec.expires <= slack && now-rec.cltt <= slack {
+		return Grant{Ticket: rec.pending, Expires: rec.expires, Valid: left(min(asked, rec.expires), now)}
 	}
 	op := OpRenew
 	if !alive || changed || s.overtakes(b, rec) {
@@ -146,7 +152,7 @@ func (s *shard) bind(r ref, rec *record, c *Client, valid uint32, now Time, b *B
 		s.schedule(r, rec)
 	}
 	s.record(b, op, r, rec, now, op == OpGrant)
-	return Grant{Ticket: rec.pending, Expires: until, Valid: left(until, now)}
+	return Grant{Ticket: rec.pending, Expires: until, Valid: left(asked, now)}
 }
 
 // left is the time until t.

@@ -43,12 +43,7 @@ func (s *shard) expire(now Time, max int, b *Batch) (n int, more bool) {
 	now = s.clock(now)
 	for ; n < max; n++ {
 		if r := s.probation.next; r != headProbation && s.t.rec(r).expires <= now {
-			rec := s.t.rec(r)
-			full := s.overtakes(b, rec)
-			s.unlink(r)
-			s.record(b, OpExpire, r, rec, now, full)
-			s.forget(r, rec)
-			s.free(r, rec, false)
+			s.acquit(r, s.t.rec(r), now, b)
 			continue
 		}
 		if !s.advance(now) {
@@ -83,9 +78,20 @@ func (s *shard) overdue(r ref, now Time, b *Batch) {
 		s.schedule(r, rec)
 	case rec.state == stOffered:
 		s.unoffer(r, rec, false)
+	case rec.state == stHeld:
+		s.acquit(r, rec, now, b)
 	default:
 		s.lapse(OpExpire, r, rec, now, b)
 	}
+}
+
+// acquit ends a probation: the address is free, and nobody's.
+func (s *shard) acquit(r ref, rec *record, now Time, b *Batch) {
+	full := s.overtakes(b, rec)
+	s.unlink(r)
+	s.record(b, OpExpire, r, rec, now, full)
+	s.forget(r, rec)
+	s.free(r, rec, false)
 }
 
 // repatriate gives free addresses of pools that this shard does not serve to one

@@ -286,6 +286,7 @@ func until(t Time) string {
 //	append lane=N                             the batch goes to the log
 //	durable lane=N number=N                   the lane's batches are on disk up to there, and no further
 //	list, stats, pools
+//	hold ADDR until=                          what a repair does: a Decline by nobody
 //	crash                                     a new table from the log
 func (s *script) run(line string) {
 	words := strings.Fields(line)
@@ -375,6 +376,9 @@ func (s *script) run(line string) {
 		for _, p := range s.tab.PoolStats() {
 			s.printf("%s size=%d bound=%d offered=%d declined=%d free=%d", p.Name, p.Size, p.Bound, p.Offered, p.Declined, p.Free)
 		}
+	case "hold":
+		c := Change{Op: OpDecline, Addr: ip(plain[0]), Version: 1, Expires: Time(a.num("until", 0))}
+		replay(s.t, s.tab, c.AppendTo(nil))
 	case "crash":
 		s.make()
 		if err := s.tab.Reconfigure(s.force); err != nil {

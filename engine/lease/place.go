@@ -27,7 +27,8 @@ const (
 	stOffered               // held for a client, in memory only
 	stBound                 // leased
 	stIdle                  // free, remembered for its last client
-	stDeclined              // on probation
+	stDeclined              // on probation, since its client found it in use
+	stHeld                  // on probation, nobody knows why: a repair of the log says so
 	numStates
 )
 

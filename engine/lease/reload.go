@@ -119,7 +119,7 @@ func (s *shard) change(lay *layout) {
 		rec := s.t.rec(r)
 		next, done := rec.next, r == last
 		s.unlink(r)
-		if rec.state == stBound || rec.state == stOffered {
+		if rec.state == stBound || rec.state == stOffered || rec.state == stHeld {
 			s.readmit(r, rec)
 			s.pushBack(headLoose, r)
 		} else {

@@ -195,11 +195,12 @@ type Grant struct {
 	// Ticket is the batch that carries the change: the ACK may leave when it
 	// is durable. 0: nothing to wait for.
 	Ticket Ticket
-	// Expires is the end of the lease as journaled.
+	// Expires is the end of the lease as journaled. It is later than what Valid
+	// says when the lease was promised for longer before.
 	Expires Time
-	// Valid is how long from now the lease lasts: what the ACK may promise. It
-	// is a few seconds less than asked for when a retransmitted REQUEST is
-	// answered from a change that was journaled before.
+	// Valid is what the ACK may promise, from now: what was asked for, or a few
+	// seconds less when a retransmitted REQUEST is answered from a change that
+	// was journaled before.
 	Valid uint32
 }
 

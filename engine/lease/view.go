@@ -36,7 +36,7 @@ func (rec *record) status() Status {
 		return Offered
 	case stBound:
 		return Bound
-	case stDeclined:
+	case stDeclined, stHeld:
 		return Declined
 	case stIdle:
 		if rec.flags&fReleased != 0 {
@@ -219,7 +219,7 @@ func (t *Table) Stats() (st Stats) {
 func (st *Stats) add(n *[numStates]uint32) {
 	st.Bound += uint64(n[stBound])
 	st.Offered += uint64(n[stOffered])
-	st.Declined += uint64(n[stDeclined])
+	st.Declined += uint64(n[stDeclined]) + uint64(n[stHeld])
 	st.Idle += uint64(n[stIdle])
 	st.Clean += uint64(n[stClean])
 }
@@ -240,7 +240,7 @@ func (t *Table) PoolStats() []PoolStat {
 			n := &lay.spools[int(p.spool)+seat].n
 			st.Bound += uint64(n[stBound])
 			st.Offered += uint64(n[stOffered])
-			st.Declined += uint64(n[stDeclined])
+			st.Declined += uint64(n[stDeclined]) + uint64(n[stHeld])
 			s.mu.Unlock()
 		}
 		st.Free = p.size - min(p.size, st.Bound+st.Offered+st.Declined)

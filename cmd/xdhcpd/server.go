@@ -203,8 +203,12 @@ func (s *server) workerBatch() (*lease.Batch, error) {
 }
 
 const (
-	reapEvery  = 100 * time.Millisecond
-	reapBudget = 10_000 // records a pass: 100 k/s expire without a worker noticing
+	// reapEvery is the unit of lease times. A busier ticker costs an idle server
+	// more than all the rest.
+	reapEvery = time.Second
+	// reapBudget is how many records one call handles before the journal takes
+	// the changes.
+	reapBudget = 10_000
 )
 
 // reap ends leases, offers and probations whose time is over.
@@ -217,7 +221,9 @@ func (s *server) reap(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			s.table.Expire(s.journal.Clock().Expiry(), reapBudget, batch)
+		}
+		for n := reapBudget; n == reapBudget && ctx.Err() == nil; {
+			n = s.table.Expire(s.journal.Clock().Expiry(), reapBudget, batch)
 			if batch.Len() > 0 {
 				s.journal.Append(batch)
 				batch.Reset()

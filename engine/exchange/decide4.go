@@ -32,6 +32,7 @@ type decision struct {
 	// override is the relay agent's server identifier (RFC 5107), from this
 	// message or, where no relay agent saw it, from the last one that it did.
 	override lease.IP4
+	vpn      vpn
 }
 
 // Decide4 answers q: *a is overwritten. Changes of the lease table go into b.
@@ -48,12 +49,24 @@ func (s *Server) Decide4(p *policy.Policy, q *Query, now lease.Time, b *lease.Ba
 	*a = Answer{}
 	d := decision{Server: s, p: p, q: q, now: now, b: b, a: a, override: q.ServerOverride}
 	switch q.Type {
-	case Discover, Request, Decline, Release, Inform:
+	case Discover, Request, Decline, Release, Inform, Bootp:
 	case Offer, Ack, Nak:
 		d.silent(frame.FromServer)
 		return
 	default:
 		d.silent(frame.NoType)
+		return
+	}
+	switch {
+	case p.Authorization == policy.Unauthorized:
+		// [MS-DHCPE] §3.2.5: a server that is not authorized processes nothing.
+		d.silent(frame.Unauthorized)
+		return
+	case p.StrictUserClass && len(q.UserClass) > 0 && !policy.IsMicrosoft(q.VendorClass) && !policy.UserClassList(q.UserClass):
+		// §3.2.5.6: "If the option length or any of the values in the User Class
+		// option are inconsistent with the data sent, the DHCP servers … MUST
+		// silently discard the DHCP message."
+		d.silent(frame.BadOption)
 		return
 	}
 	p.Identity.Identify(&q.Client, q.id[:])
@@ -74,6 +87,8 @@ func (s *Server) Decide4(p *policy.Policy, q *Query, now lease.Time, b *lease.Ba
 		d.release()
 	case Inform:
 		d.inform()
+	case Bootp:
+		d.bootp()
 	}
 }
 
@@ -111,7 +126,7 @@ func (d *decision) locate() bool {
 		d.silent(frame.NoSubnet)
 		return false
 	}
-	return true
+	return d.virtual()
 }
 
 // prepare fills the request to the lease table.
@@ -119,7 +134,6 @@ func (d *decision) prepare() {
 	d.req.Client = d.q.Client
 	d.req.Scope = d.subnet.Scope
 	d.req.Layout = d.p.Layout.Generation
-	d.req.Pools = d.subnet.Choice
 	d.reservation()
 }
 
@@ -142,18 +156,17 @@ func (d *decision) discover() {
 		return
 	}
 	d.prepare()
+	if !d.classify() {
+		return
+	}
 	// "The client's current address …, ELSE … previous address …, ELSE … the
 	// 'Requested IP Address' option …, ELSE a new address": the table's order.
 	d.req.Want = d.q.Requested
-	addr, out := d.Table.Offer(&d.req, d.p.OfferHold, d.now)
-	if out == lease.Taken {
-		// Somebody still holds what is reserved for this client. It is served
-		// from the pools until the other's lease ends or is refused.
-		d.req.Reserved = 0
-		addr, out = d.Table.Offer(&d.req, d.p.OfferHold, d.now)
-	}
+	addr, out := d.offer()
 	if out != lease.OK {
-		d.silent(refusal(out))
+		if out != lease.Full || !d.autoConfigure() {
+			d.silent(refusal(out))
+		}
 		return
 	}
 	at, options, _ := d.subnet.Place(addr)
@@ -161,12 +174,38 @@ func (d *decision) discover() {
 		d.silent(frame.PoolFull)
 		return
 	}
+	times := d.p.Times(at, addr, &d.q.class.In)
+	valid := times.For(d.q.WantTime, d.q.HasTime)
 	d.a.Yiaddr = addr
+	if d.q.RapidCommit && d.subnet.RapidCommit {
+		// RFC 4039 §3.1 step 2: a server configured for it "responds with a
+		// DHCPACK message that includes the Rapid Commit option" and "MUST
+		// commit the network address".
+		if out, g := d.Table.Commit(&d.req, addr, valid, d.now, d.b); out == lease.OK {
+			d.a.Wait = g.Ticket
+			d.answer(Ack, at, options)
+			d.times(times, g.Valid)
+			d.own(optRapidCommit)
+			return
+		}
+	}
 	d.answer(Offer, at, options)
 	// §4.3.1 would have a client that has a lease and asks for no time offered
 	// the rest of it. The REQUEST that follows starts the lease anew, so the
 	// offer says what that will give.
-	d.times(at, at.Times.For(d.q.WantTime, d.q.HasTime))
+	d.times(times, valid)
+}
+
+// offer holds an address for the client.
+func (d *decision) offer() (lease.IP4, lease.Outcome) {
+	addr, out := d.Table.Offer(&d.req, d.p.OfferHold, d.now)
+	if out == lease.Taken {
+		// Somebody still holds what is reserved for this client. It is served
+		// from the pools until the other's lease ends or is refused.
+		d.req.Reserved = 0
+		addr, out = d.Table.Offer(&d.req, d.p.OfferHold, d.now)
+	}
+	return addr, out
 }
 
 // refusal is why the table has no address for a client.

@@ -85,6 +85,13 @@ type Query struct {
 	id     [policy.IdentityRoom]byte // what Client.ID points to where it is put together
 	record lease.Entry               // of the client's address
 	rival  lease.Entry               // of the address that is reserved for it
+	facts  policy.Facts              // for class
+	client lease.Client              // of facts
+	class  policy.Membership         // the client's classes
+	pools  []lease.PoolID            // that it may use, where not all are
+	boot   policy.Boot               // what Answer.Boot points to where it is put together
+	fqdn   [255]byte                 // value of option 81 of the answer
+	own    Own                       // what Answer.Own points to
 }
 
 // Dest says where an answer goes (RFC 2131 §4.1). The codec finds the link-layer
@@ -143,24 +150,6 @@ type Answer struct {
 	// Reason is OK for an answer; for silence it says why.
 	Reason frame.Reason
 }
-
-// Own is encoded options. A Query has room for one.
-type Own struct {
-	n    int
-	buf  [1024]byte
-	have [4]uint64
-}
-
-// Encoded are the options as they are sent: code, length, value, and so on.
-func (o *Own) Encoded() []byte {
-	if o == nil {
-		return nil
-	}
-	return o.buf[:o.n]
-}
-
-// Has says whether an option is among them.
-func (o *Own) Has(code uint8) bool { return o != nil && o.have[code>>6]>>(code&63)&1 != 0 }
 
 // A Server answers. Its fields are set before the first use and then left alone.
 type Server struct {

@@ -3,8 +3,11 @@
 package exchange
 
 import (
+	"bytes"
+
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/policy"
 )
 
 // decline is RFC 2131 §4.3.3, for a client that names the address and us
@@ -20,6 +23,10 @@ func (d *decision) decline() {
 		return
 	case d.failed():
 		d.silent(frame.NotDurable)
+		return
+	}
+	d.req.Client = q.Client
+	if d.filtered() {
 		return
 	}
 	s := d.p.SubnetOf(q.Requested)
@@ -48,6 +55,9 @@ func (d *decision) release() {
 		d.silent(frame.NotDurable)
 		return
 	}
+	if d.filtered() {
+		return
+	}
 	s := d.p.SubnetOf(q.Ciaddr)
 	if s == nil || d.Table.Release(s.Scope, &d.req.Client, q.Ciaddr, d.now, d.b) != lease.OK {
 		d.silent(frame.NotHolder)
@@ -62,6 +72,13 @@ func (d *decision) release() {
 func (d *decision) inform() {
 	q := d.q
 	if !d.locate() {
+		return
+	}
+	d.req.Client = q.Client
+	d.reservation()
+	// [MS-DHCPE] §3.2.5.4: who asks for rogue servers is not filtered.
+	rogue := policy.SubOption(q.VendorOptions, subRogueRequest) != nil
+	if !d.classify() && (d.a.Reason != frame.Filtered || !rogue) {
 		return
 	}
 	addr := q.Ciaddr
@@ -88,6 +105,12 @@ func (d *decision) inform() {
 	d.res = at.Reservation(&q.Client)
 	d.a.Ciaddr = q.Ciaddr
 	d.answer(Ack, at, options)
+	switch {
+	case rogue:
+		d.own(optVendorOptions, d.p.RogueReply())
+	case bytes.IndexByte(q.PRL, optUserClass) >= 0:
+		d.ownBlock(d.p.ClassList())
+	}
 	if addr != 0 {
 		// "sending a DHCPACK message directly to the address given in the
 		// 'ciaddr' field", relay agent or not.

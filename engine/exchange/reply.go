@@ -18,19 +18,26 @@ func (d *decision) answer(typ uint8, at *policy.Subnet, options *policy.OptionSe
 	a.Type = typ
 	a.Reason = frame.OK
 	a.Flags = q.Flags
-	a.Subnet, a.Boot = at, &at.Boot
-	a.Options = d.p.ForClass(d.res.Options(options), q.VendorClass)
+	a.Subnet = at
+	a.Boot = d.p.Boot(at, d.res, &q.class.In, &q.boot)
+	a.Options = d.p.ForClasses(d.res.Options(options), &q.class.In)
 	// RFC 3011 §2: "Servers configured to support this option MUST return an
 	// identical copy of the option to any client that sends it".
 	a.EchoSubnetSelection = q.SubnetSelection != 0 && d.p.SubnetSelection
 	d.identify(at)
+	if q.Type == Discover || q.Type == Request {
+		d.fqdn()
+	}
+	if d.vpn == vpnByOption {
+		d.own(optVSS, q.VSS)
+	}
 	// RFC 2131 §4.1, in the order of its sentences.
 	switch {
 	case q.Giaddr != 0:
 		a.To, a.DestIP = ToRelay, q.Giaddr
 	case q.Ciaddr != 0:
 		a.To, a.DestIP = ToCiaddr, q.Ciaddr
-	case q.Flags&FlagBroadcast != 0 || !d.addressable():
+	case q.Flags&FlagBroadcast != 0 || a.Yiaddr == 0 || !d.addressable():
 		a.To, a.DestIP = ToBroadcast, broadcast
 	default:
 		a.To, a.DestIP = ToClient, a.Yiaddr
@@ -58,13 +65,16 @@ func (d *decision) identify(at *policy.Subnet) {
 	}
 	d.a.EchoClientID = len(d.q.Client.ClientID) > 0
 	d.a.EchoRelay = len(d.q.Client.Relay) > 0
+	// RFC 6607 §7.2.
+	d.a.DropVSSControl = d.vpn == vpnByOption || d.vpn == vpnByRelay
+	d.a.DropVSS = d.vpn == vpnRefused
 }
 
 // times fills in the lease time, T1 and T2.
-func (d *decision) times(at *policy.Subnet, valid uint32) {
+func (d *decision) times(t *policy.Times, valid uint32) {
 	d.a.HasTimes = true
 	d.a.Valid = valid
-	d.a.Renew, d.a.Rebind = at.Times.Timers(valid)
+	d.a.Renew, d.a.Rebind = t.Timers(valid)
 }
 
 // nak refuses (RFC 2131 §3.2 step 2, §4.1, §4.3.2 and table 3): no address, no

@@ -50,18 +50,22 @@ func (d *decision) ready() bool {
 
 // selecting: the client accepts our offer.
 func (d *decision) selecting() {
-	if d.ready() {
+	if d.ready() && d.classify() {
 		d.bind(d.q.Requested)
 	}
 }
 
 // rebooting: the client asks whether the address that it remembers is right.
 func (d *decision) rebooting() {
-	if !d.ready() {
+	if !d.ready() || !d.classify() {
 		return
 	}
 	addr := d.q.Requested
 	if at, _, _ := d.subnet.Place(addr); at == nil {
+		if _, known := d.find(addr); d.p.SilentReboot && !known && !d.subnet.Authoritative {
+			d.silent(frame.UnknownClient)
+			return
+		}
 		// "If the DHCP server detects that the client is on the wrong net …
 		// the server SHOULD send a DHCPNAK": that takes no record.
 		d.nak(textWrongNetwork)
@@ -78,7 +82,7 @@ func (d *decision) rebooting() {
 		d.nak(textNotYours)
 	case d.req.Reserved != 0:
 		d.nak(textMoved)
-	case d.p.Authoritative:
+	case d.subnet.Authoritative:
 		d.nak(textUnknown)
 	default:
 		// "If the DHCP server has no record of this client, then it MUST remain
@@ -108,6 +112,9 @@ func (d *decision) renewing() {
 	}
 	addr := d.q.Ciaddr
 	mine := d.recall(addr)
+	if !d.classify() {
+		return
+	}
 	// "The DHCP server SHOULD check 'ciaddr' for correctness before replying".
 	at, _, inPool := d.subnet.Place(addr)
 	if at == nil {
@@ -124,7 +131,7 @@ func (d *decision) renewing() {
 		d.nak(textNotYours)
 	case d.direct() && d.subnet.ReservedAt(addr) != nil:
 		d.nak(textReserved)
-	case inPool && !d.p.NoRecreate && (d.p.Authoritative || d.direct()):
+	case inPool && !d.p.NoRecreate && (d.subnet.Authoritative || d.direct()):
 		d.bind(addr) // see Decide4
 	default:
 		d.unknown(textUnknown)
@@ -134,7 +141,7 @@ func (d *decision) renewing() {
 // unknown answers for a lease that is not known here: nothing, unless no other
 // server can know it either.
 func (d *decision) unknown(text string) {
-	if d.p.Authoritative {
+	if d.subnet.Authoritative {
 		d.nak(text)
 		return
 	}
@@ -196,7 +203,8 @@ func (d *decision) bind(addr lease.IP4) {
 		}
 		d.req.Reserved = 0
 	}
-	valid := at.Times.For(d.q.WantTime, d.q.HasTime)
+	times := d.p.Times(at, addr, &d.q.class.In)
+	valid := times.For(d.q.WantTime, d.q.HasTime)
 	out, g := d.Table.Commit(&d.req, addr, valid, d.now, d.b)
 	switch out {
 	case lease.OK:
@@ -214,7 +222,7 @@ func (d *decision) bind(addr lease.IP4) {
 	d.a.Ciaddr = d.q.Ciaddr
 	d.a.Wait = g.Ticket
 	d.answer(Ack, at, options)
-	d.times(at, g.Valid)
+	d.times(times, g.Valid)
 }
 
 // taken says whether an address cannot be had at the moment: another client holds

@@ -23,6 +23,7 @@ type builder struct {
 	subs      []subnetBuild // one per Policy.Subnets
 	poolNames map[poolName]int
 	reserved  map[lease.IP4]bool
+	sets      int // option sets so far
 }
 
 // A subnetBuild is what Build needs to know about a subnet and a packet does not.
@@ -57,9 +58,10 @@ func Build(spec Spec) (*Policy, error) {
 	if spec.Identity > IdentityCircuitRemote {
 		b.fail("identity %d is not known", spec.Identity)
 	}
-	b.checkOptions("global", spec.Options)
-	b.addClasses()
 	b.addPorts()
+	b.addClasses()
+	b.checkOptions("global", spec.Options)
+	b.addRules()
 	b.addScopes()
 	if len(b.errs) == 0 {
 		b.p.prefixes = flatten(b.p.Subnets)
@@ -68,10 +70,14 @@ func Build(spec Spec) (*Policy, error) {
 	}
 	if len(b.errs) == 0 {
 		b.addReservations()
+		if c := b.p.classes; c != nil {
+			b.p.variants.init(b.sets, len(c.names))
+		}
 	}
 	if len(b.errs) > 0 {
 		return nil, errors.Join(b.errs...)
 	}
+	b.nameClasses()
 	return b.p, nil
 }
 
@@ -178,24 +184,25 @@ func (b *builder) addSubnet(s *SubnetSpec, n *NetworkSpec, seen map[netip.Prefix
 	if err != nil {
 		b.fail("%s: %w", name, err)
 	}
-	if len(s.ServerName) > 63 {
-		b.fail("%s: the server name has more than 63 bytes", name)
-	}
-	if len(s.BootFile) > 127 {
-		b.fail("%s: the boot file name has more than 127 bytes", name)
-	}
 	b.checkOptions(name, s.Options)
+	boot := b.boot(name, s.NextServer, s.ServerName, s.BootFile)
 	sc := &p.Scopes[len(p.Scopes)-1]
 	index := len(p.Subnets)
 	mask := lease.IP4(uint64(lease.Infinite) << (32 - s.Prefix.Bits()))
 	p.Subnets = append(p.Subnets, Subnet{
 		ID: s.ID, Base: ip4(s.Prefix.Addr()), Mask: mask, Bits: uint8(s.Prefix.Bits()),
 		Times: times, ServerID: ip4(s.ServerID),
-		NextServer: ip4(s.NextServer), ServerName: []byte(s.ServerName), BootFile: []byte(s.BootFile),
-		Boot:  Boot{ip4(s.NextServer), []byte(s.ServerName), []byte(s.BootFile)},
+		NextServer: boot.NextServer, ServerName: boot.ServerName, BootFile: boot.BootFile, Boot: boot,
+		Authoritative: b.spec.Authoritative, RapidCommit: s.RapidCommit, VSS: s.VSS,
 		scope: sc,
 	})
 	sub := &p.Subnets[index]
+	if n != nil {
+		sub.RapidCommit = s.RapidCommit || n.RapidCommit
+		sub.Authoritative = or(n.Authoritative, sub.Authoritative)
+	}
+	p.VSS = p.VSS || len(s.VSS) > 0
+	sub.Authoritative = or(s.Authoritative, sub.Authoritative)
 	from := layers{layerSubnet: s.Options, layerGlobal: b.spec.Options, layerMask: maskOption(mask)}
 	if n != nil {
 		from[layerNetwork] = n.Options
@@ -205,6 +212,24 @@ func (b *builder) addSubnet(s *SubnetSpec, n *NetworkSpec, seen map[netip.Prefix
 	sc.Subnets = append(sc.Subnets, index)
 	sc.subnets = append(sc.subnets, sub)
 	b.ours(s.ServerID)
+}
+
+func or(v *bool, other bool) bool {
+	if v != nil {
+		return *v
+	}
+	return other
+}
+
+// boot checks boot parameters.
+func (b *builder) boot(where string, next netip.Addr, server, file string) Boot {
+	if len(server) > 63 {
+		b.fail("%s: the server name has more than 63 bytes", where)
+	}
+	if len(file) > 127 {
+		b.fail("%s: the boot file name has more than 127 bytes", where)
+	}
+	return Boot{ip4(next), []byte(server), []byte(file)}
 }
 
 // defaults fills in what is left open and checks the rest.

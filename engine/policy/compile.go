@@ -5,7 +5,6 @@ package policy
 import (
 	"encoding/binary"
 	"slices"
-	"sync/atomic"
 
 	"xdhcp/engine/lease"
 )
@@ -34,38 +33,81 @@ func maskOption(mask lease.IP4) []Option {
 var ownCodes = []uint8{optPad, 50, 51, 52, 53, 54, 55, 57, 58, 59, 61, 82, optEnd}
 
 func (b *builder) checkOptions(where string, opts []Option) {
-	var seen bitmap
+	seen := map[string]*bitmap{} // by class
 	for _, o := range opts {
+		if seen[o.Class] == nil {
+			seen[o.Class] = &bitmap{}
+			if o.Class != "" {
+				b.classNumber(where, o.Class)
+			}
+		}
 		switch {
 		case slices.Contains(ownCodes, o.Code):
 			b.fail("%s: option %d is filled in by the server itself", where, o.Code)
-		case seen.has(o.Code):
+		case seen[o.Class].has(o.Code):
 			b.fail("%s: option %d is there twice", where, o.Code)
 		case len(o.Data) > maxValue:
 			b.fail("%s: option %d has %d bytes", where, o.Code, len(o.Data))
 		}
-		seen.add(o.Code)
+		seen[o.Class].add(o.Code)
 	}
 }
 
 // maxValue is more than fits in any DHCP message.
 const maxValue = 1 << 16
 
-// compile merges layers into a set.
+// compile merges layers into a set for clients that are in no class.
 func (b *builder) compile(from *layers) *OptionSet {
-	o := merge(from)
+	o := b.p.merge(from, &ClassSet{})
 	kept := *from
 	o.from = &kept
-	o.variants = make([]atomic.Pointer[OptionSet], len(b.p.classes))
+	if c := b.p.classes; c != nil {
+		o.classes = c.options
+		for _, layer := range from {
+			for _, opt := range layer {
+				if i, ok := c.names[opt.Class]; ok {
+					o.classes.Add(i)
+				}
+			}
+		}
+	}
+	b.sets++
+	o.id = uint32(b.sets)
 	return o
 }
 
-func merge(from *layers) *OptionSet {
+// merge makes the set for clients that are in the classes in. What is stronger
+// is written over what is weaker: first the places as they are, then what they
+// have for these classes, among which the first in the list is the strongest.
+func (p *Policy) merge(from *layers, in *ClassSet) *OptionSet {
 	var win [256]*Option
+	put := func(opts []Option) {
+		for j := range opts {
+			if opts[j].Class == "" {
+				win[opts[j].Code] = &opts[j]
+			}
+		}
+	}
+	var classes []int // the client's, first to last
+	for i := in.first(0); i >= 0; i = in.first(i + 1) {
+		classes = append(classes, i)
+	}
 	for i := layerCount - 1; i >= 0; i-- {
-		for j := range from[i] {
-			opt := &from[i][j]
-			win[opt.Code] = opt
+		if i == layerClass {
+			for _, c := range slices.Backward(classes) {
+				put(p.classes.rules[c].options)
+			}
+			continue
+		}
+		put(from[i])
+	}
+	for i := layerCount - 1; i >= 0 && len(classes) > 0; i-- {
+		for _, c := range slices.Backward(classes) {
+			for j := range from[i] {
+				if opt := &from[i][j]; opt.Class != "" && p.classes.names[opt.Class] == c {
+					win[opt.Code] = opt
+				}
+			}
 		}
 	}
 	o := &OptionSet{}
@@ -113,61 +155,4 @@ func (o *OptionSet) encode(code uint8, data []byte) {
 		}
 	}
 	o.ends = append(o.ends, uint32(len(o.blocks)))
-}
-
-// A class group is all classes with one vendor class identifier: what a client
-// with that option 60 is sent.
-type classes map[string]classGroup
-
-type classGroup struct {
-	index   int
-	options []Option
-}
-
-func (b *builder) addClasses() {
-	for i := range b.spec.Classes {
-		c := &b.spec.Classes[i]
-		if len(c.VendorClass) == 0 {
-			b.fail("class %s: the vendor class is empty", c.Name)
-			continue
-		}
-		b.checkOptions("class "+c.Name, c.Options)
-		if b.p.classes == nil {
-			b.p.classes = classes{}
-		}
-		g, known := b.p.classes[string(c.VendorClass)]
-		if !known {
-			g.index = len(b.p.classes)
-		}
-		for _, o := range c.Options {
-			first := !slices.ContainsFunc(g.options, func(have Option) bool { return have.Code == o.Code })
-			if first {
-				g.options = append(g.options, o)
-			}
-		}
-		b.p.classes[string(c.VendorClass)] = g
-	}
-}
-
-// ForClass is the set o for a client with this vendor class identifier
-// (option 60): the options of its classes lie over those of the pool and under
-// those of a reservation.
-func (p *Policy) ForClass(o *OptionSet, vendorClass []byte) *OptionSet {
-	if len(p.classes) == 0 || len(vendorClass) == 0 || o == nil || len(o.variants) == 0 {
-		return o
-	}
-	g, ok := p.classes[string(vendorClass)]
-	if !ok {
-		return o
-	}
-	slot := &o.variants[g.index]
-	if v := slot.Load(); v != nil {
-		return v
-	}
-	from := *o.from
-	from[layerClass] = g.options
-	// Two workers may get here at once: the first to store wins, so that a set
-	// has one address for as long as the policy lives.
-	slot.CompareAndSwap(nil, merge(&from))
-	return slot.Load()
 }

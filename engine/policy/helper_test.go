@@ -47,3 +47,28 @@ func name(s *Subnet) string {
 	}
 	return netip.PrefixFrom(netip.AddrFrom4(s.Base.As4()), int(s.Bits)).String()
 }
+
+// members is the classes of a client that sends this much.
+func members(p *Policy, f Facts) *Membership {
+	if f.Client == nil {
+		f.Client = &lease.Client{}
+	}
+	var m Membership
+	p.Classify(&f, &m)
+	return &m
+}
+
+// vendorRoom is what a codec keeps from message to message.
+var vendorRoom struct {
+	facts  Facts
+	client lease.Client
+	in     Membership
+}
+
+// forVendor is o for a client that sends only option 60.
+func forVendor(p *Policy, o *OptionSet, vendorClass []byte) *OptionSet {
+	v := &vendorRoom
+	v.facts = Facts{Client: &v.client, VendorClass: vendorClass}
+	p.Classify(&v.facts, &v.in)
+	return p.ForClasses(o, &v.in.In)
+}

@@ -222,6 +222,7 @@ type poolRange struct {
 	pool        lease.PoolID
 	subnet      *Subnet
 	options     *OptionSet
+	times       *Times // nil: the subnet's
 }
 
 // Place says which subnet of the scope of s holds a, which options go with it,

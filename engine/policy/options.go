@@ -2,10 +2,7 @@
 
 package policy
 
-import (
-	"math/bits"
-	"sync/atomic"
-)
+import "math/bits"
 
 // Option codes that a rule of this package is about (RFC 2132, and at the line).
 const (
@@ -54,10 +51,9 @@ type OptionSet struct {
 	values []byte   // the values longer than 255 bytes, in one piece
 	long   []span   // where in values, ascending by code
 	from   *layers  // what the set was merged from
-	// variants are the set's versions for the groups of classes. Most sets never
-	// meet most classes, so a version is made when the first client needs it,
-	// and then stays: the one allocation here that a packet can cause.
-	variants []atomic.Pointer[OptionSet]
+	id     uint32   // tells the sets of a policy apart
+	// classes are those that change something about the set.
+	classes ClassSet
 }
 
 type span struct {

@@ -33,13 +33,27 @@ type Policy struct {
 	Probation uint32
 	// Identity says what makes a client the same client.
 	Identity Identity
+	// SilentReboot, StrictUserClass and Authorization are as in the Spec.
+	SilentReboot    bool
+	StrictUserClass bool
+	Authorization   Authorization
 
-	ours     []lease.IP4 // all addresses that are this server, ascending
-	prefixes segments    // address → subnet, longest prefix
-	relays   []relay     // relay addresses outside of their clients' subnets, ascending
-	direct   []int32     // port → subnet of the clients on it, -1: none
-	links    []link      // port and VLAN → subnet, ascending
-	classes  classes
+	// FQDN says how option 81 is answered.
+	FQDN FQDN
+	// VSS says that some subnet belongs to a virtual private network (RFC 6607).
+	VSS bool
+
+	rogueReply []byte // value of option 43
+	classList  []byte // encoded options 77
+	precedence []Identifier
+	ours       []lease.IP4 // all addresses that are this server, ascending
+	prefixes   segments    // address → subnet, longest prefix
+	relays     []relay     // relay addresses outside of their clients' subnets, ascending
+	direct     []int32     // port → subnet of the clients on it, -1: none
+	links      []link      // port and VLAN → subnet, ascending
+	classes    *classes    // nil: there are none
+	variants   variants
+	pools      []poolRule // by lease.PoolID
 }
 
 // A Port is one served interface as it is now.
@@ -94,8 +108,17 @@ type Subnet struct {
 	BootFile   []byte
 	// Boot is the same three, as a Policy gives them to an Answer.
 	Boot Boot
+	// Authoritative is what Policy.Authoritative says, unless the subnet or its
+	// shared network says otherwise.
+	Authoritative bool
+	// RapidCommit: see SubnetSpec.
+	RapidCommit bool
+	// VSS is the virtual private network of the subnet; nil: the global one.
+	VSS []byte
 
 	scope *Scope
+	ruled bool     // some pool of Choice is not for everybody
+	named ClassSet // classes that its link's pools and options name
 }
 
 // Boot fills siaddr, sname and file of a reply. The names are at most 63 and 127
@@ -104,6 +127,24 @@ type Boot struct {
 	NextServer lease.IP4
 	ServerName []byte
 	BootFile   []byte
+}
+
+func (b *Boot) empty() bool {
+	return b.NextServer == 0 && len(b.ServerName) == 0 && len(b.BootFile) == 0
+}
+
+// Over replaces what b sets of the parameters below it.
+func (b *Boot) Over(below Boot) Boot {
+	if b.NextServer != 0 {
+		below.NextServer = b.NextServer
+	}
+	if len(b.ServerName) != 0 {
+		below.ServerName = b.ServerName
+	}
+	if len(b.BootFile) != 0 {
+		below.BootFile = b.BootFile
+	}
+	return below
 }
 
 // A Packet gives expressions the options of a message: joined and without their
@@ -159,6 +200,9 @@ type Reservation struct {
 	Addr lease.IP4
 	// Subnet is the subnet that holds the reservation.
 	Subnet *Subnet
+	// Boot is over the class's and the subnet's.
+	Boot Boot
 
-	sets reservationSets
+	classes ClassSet
+	sets    reservationSets
 }

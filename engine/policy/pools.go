@@ -36,11 +36,13 @@ func (b *builder) addPools() {
 				from[layerPool] = ps.Options
 				options = b.compile(&from)
 			}
+			rule := b.poolRule(where, ps, build.spec)
+			p.pools = append(p.pools, rule)
 			pool := lease.Pool{Scope: sub.Scope, Name: b.uniquePool(sub.Scope, name)}
 			for _, r := range b.ranges(where, sub, ps.Ranges) {
 				for _, left := range subtract(r, cut) {
 					pool.Ranges = append(pool.Ranges, left)
-					all = append(all, poolRange{left.First, left.Last, id, sub, options})
+					all = append(all, poolRange{left.First, left.Last, id, sub, options, rule.times})
 				}
 			}
 			slices.SortFunc(pool.Ranges, func(x, y lease.Range) int { return cmp.Compare(x.First, y.First) })
@@ -64,6 +66,11 @@ func (b *builder) addPools() {
 			if j != i {
 				sub.Choice = append(sub.Choice, own[j]...)
 			}
+		}
+		for _, id := range sub.Choice {
+			rule := &p.pools[id]
+			sub.ruled = sub.ruled || rule.guarded()
+			rule.names(&sub.named)
 		}
 	}
 }

@@ -15,49 +15,76 @@ func makeHWKey(hw []byte) (k hwKey) {
 	return k
 }
 
-// reservations are those of one scope. The maps are nil where there is nothing
-// to find, which makes a look-up one comparison.
+// reservations are those of one scope.
 type reservations struct {
-	hw     map[hwKey]*Reservation
-	client map[string]*Reservation // by option 61
-	line   map[string]*Reservation // by sub-option code and value of option 82
+	tables []idTable // in the order of precedence; those that are empty are not there
 	addr   map[lease.IP4]*Reservation
 }
 
-func (rs *reservations) none() bool {
-	return len(rs.hw)+len(rs.client)+len(rs.line) == 0
+// An idTable is the reservations that know their client by the same
+// identifiers.
+type idTable struct {
+	ids []Identifier
+	hw  map[hwKey]*Reservation  // by chaddr alone
+	of  map[string]*Reservation // by one other identifier, or by several: each behind its length
+}
+
+// identifier is what the client sent as one; nil: it did not.
+func identifier(c *lease.Client, id Identifier) []byte {
+	var code uint8
+	switch id {
+	case ByMAC:
+		return c.HW
+	case ByClientID:
+		return c.ClientID
+	case ByCircuit:
+		code = subCircuitID
+	case ByRemote:
+		code = subRemoteID
+	case BySubscriber:
+		code = subSubscriberID
+	}
+	if sub := SubOption(c.Relay, code); sub != nil {
+		return sub[2:]
+	}
+	return nil
 }
 
 // Reservation is the one that the scope of s has for the client, or nil. A
-// client that matches several gets that of the first kind: hardware address,
-// client identifier, circuit, remote end.
+// client that matches several gets the first in the order of precedence.
 func (s *Subnet) Reservation(c *lease.Client) *Reservation {
-	rs := &s.scope.reservations
-	if rs.none() {
-		return nil
-	}
-	if len(rs.hw) > 0 && len(c.HW) > 0 && len(c.HW) <= 16 {
-		if r := rs.hw[makeHWKey(c.HW)]; r != nil {
+	for i := range s.scope.reservations.tables {
+		if r := s.scope.reservations.tables[i].find(c); r != nil {
 			return r
-		}
-	}
-	if len(rs.client) > 0 && len(c.ClientID) > 0 {
-		if r := rs.client[string(c.ClientID)]; r != nil {
-			return r
-		}
-	}
-	if len(rs.line) > 0 {
-		for _, code := range [...]uint8{subCircuitID, subRemoteID} {
-			// The key is the sub-option with its code and length as it is
-			// in the packet.
-			if sub := SubOption(c.Relay, code); sub != nil {
-				if r := rs.line[string(sub)]; r != nil {
-					return r
-				}
-			}
 		}
 	}
 	return nil
+}
+
+func (t *idTable) find(c *lease.Client) *Reservation {
+	if t.hw != nil {
+		if n := len(c.HW); n == 0 || n > 16 {
+			return nil
+		}
+		return t.hw[makeHWKey(c.HW)]
+	}
+	if len(t.ids) == 1 {
+		if v := identifier(c, t.ids[0]); len(v) > 0 {
+			return t.of[string(v)]
+		}
+		return nil
+	}
+	var key [int(numIdentifiers) * 256]byte
+	n := 0
+	for _, id := range t.ids {
+		v := identifier(c, id)
+		if len(v) == 0 || len(v) > 255 {
+			return nil
+		}
+		key[n] = uint8(len(v))
+		n += 1 + copy(key[n+1:], v)
+	}
+	return t.of[string(key[:n])]
 }
 
 // ReservedAt is the reservation that keeps address a in the scope of s, or nil.
@@ -87,10 +114,12 @@ func (r *Reservation) Options(base *OptionSet) *OptionSet {
 	return base
 }
 
-// Sub-options of option 82 (RFC 3046 §2.0).
+// Sub-options of option 82.
 const (
-	subCircuitID = 1
-	subRemoteID  = 2
+	subCircuitID    = 1  // RFC 3046 §3.1
+	subRemoteID     = 2  // RFC 3046 §3.2
+	subSubscriberID = 6  // RFC 3993
+	subRelayID      = 12 // RFC 6925
 )
 
 // SubOption finds a sub-option in the content of option 82 and returns it with

@@ -17,6 +17,9 @@ func (b *builder) addReservations() {
 			b.addReservation(i, &b.subs[i].spec.Reservations[j])
 		}
 	}
+	for i := range b.p.Scopes {
+		b.p.Scopes[i].reservations.sort(b.p.precedence)
+	}
 	slices.SortFunc(b.p.Layout.Reserved, func(x, y lease.Reserved) int { return cmp.Compare(x.Addr, y.Addr) })
 }
 
@@ -44,9 +47,11 @@ func (b *builder) addReservation(subnet int, spec *ReservationSpec) {
 		b.p.Layout.Reserved = append(b.p.Layout.Reserved, lease.Reserved{Addr: r.Addr, Scope: sub.Scope})
 	}
 	if !rs.insert(spec, r) {
-		b.fail("%s: it needs exactly one identifier of a possible length, which no other reservation of the link has", where)
+		b.fail("%s: it needs an identifier of a possible length, which no other reservation of the link has", where)
 	}
 	b.checkOptions(where, spec.Options)
+	r.classes = b.classSet(where, spec.Classes)
+	r.Boot = b.boot(where, spec.NextServer, spec.ServerName, spec.BootFile)
 	if len(spec.Options) == 0 && r.Addr == 0 {
 		return
 	}
@@ -76,50 +81,83 @@ func (b *builder) over(base *OptionSet, options []Option) *OptionSet {
 	return b.compile(&from)
 }
 
-// insert enters r under its one identifier.
-func (rs *reservations) insert(spec *ReservationSpec, r *Reservation) bool {
-	given := 0
-	for _, id := range [][]byte{spec.MAC, spec.ClientID, spec.CircuitID, spec.RemoteID} {
-		if len(id) > 255 {
-			return false
-		}
-		if len(id) > 0 {
-			given++
-		}
+// identifiers are what a reservation knows its client by, by Identifier.
+func (s *ReservationSpec) identifiers() [numIdentifiers][]byte {
+	return [...][]byte{
+		ByMAC: s.MAC, ByClientID: s.ClientID, ByCircuit: s.CircuitID, ByRemote: s.RemoteID, BySubscriber: s.SubscriberID,
 	}
-	if given != 1 || len(spec.MAC) > 16 {
-		return false
-	}
-	byText := func(m *map[string]*Reservation, key string) bool {
-		if *m == nil {
-			*m = map[string]*Reservation{}
-		}
-		if (*m)[key] != nil {
-			return false
-		}
-		(*m)[key] = r
-		return true
-	}
-	switch {
-	case len(spec.MAC) > 0:
-		if rs.hw == nil {
-			rs.hw = map[hwKey]*Reservation{}
-		}
-		key := makeHWKey(spec.MAC)
-		if rs.hw[key] != nil {
-			return false
-		}
-		rs.hw[key] = r
-		return true
-	case len(spec.ClientID) > 0:
-		return byText(&rs.client, string(spec.ClientID))
-	case len(spec.CircuitID) > 0:
-		return byText(&rs.line, lineKey(subCircuitID, spec.CircuitID))
-	}
-	return byText(&rs.line, lineKey(subRemoteID, spec.RemoteID))
 }
 
-// lineKey is a sub-option of option 82 as it is in a packet.
-func lineKey(code uint8, value []byte) string {
-	return string(append([]byte{code, uint8(len(value))}, value...))
+// insert enters r under its identifiers.
+func (rs *reservations) insert(spec *ReservationSpec, r *Reservation) bool {
+	var ids []Identifier
+	var key []byte
+	values := spec.identifiers()
+	for id, v := range values {
+		if len(v) > 255 {
+			return false
+		}
+		if len(v) > 0 {
+			ids = append(ids, Identifier(id))
+			key = append(append(key, uint8(len(v))), v...)
+		}
+	}
+	if len(ids) == 0 || len(spec.MAC) > 16 {
+		return false
+	}
+	t := rs.table(ids)
+	if t.hw != nil {
+		k := makeHWKey(spec.MAC)
+		if t.hw[k] != nil {
+			return false
+		}
+		t.hw[k] = r
+		return true
+	}
+	if len(ids) == 1 {
+		key = key[1:]
+	}
+	if t.of[string(key)] != nil {
+		return false
+	}
+	t.of[string(key)] = r
+	return true
+}
+
+// table is the one for these identifiers.
+func (rs *reservations) table(ids []Identifier) *idTable {
+	for i := range rs.tables {
+		if slices.Equal(rs.tables[i].ids, ids) {
+			return &rs.tables[i]
+		}
+	}
+	t := idTable{ids: ids}
+	if len(ids) == 1 && ids[0] == ByMAC {
+		t.hw = map[hwKey]*Reservation{}
+	} else {
+		t.of = map[string]*Reservation{}
+	}
+	rs.tables = append(rs.tables, t)
+	return &rs.tables[len(rs.tables)-1]
+}
+
+// sort puts the tables in order: those with more identifiers first, then by the
+// precedence of their first ones. It takes out those that have an identifier
+// which is not looked for.
+func (rs *reservations) sort(precedence []Identifier) {
+	rank := func(id Identifier) int { return slices.Index(precedence, id) }
+	rs.tables = slices.DeleteFunc(rs.tables, func(t idTable) bool {
+		return slices.ContainsFunc(t.ids, func(id Identifier) bool { return rank(id) < 0 })
+	})
+	ranks := func(ids []Identifier) []int {
+		var out []int
+		for _, id := range ids {
+			out = append(out, rank(id))
+		}
+		slices.Sort(out)
+		return out
+	}
+	slices.SortFunc(rs.tables, func(x, y idTable) int {
+		return cmp.Or(cmp.Compare(len(y.ids), len(x.ids)), slices.Compare(ranks(x.ids), ranks(y.ids)))
+	})
 }

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exchange
+
+import (
+	"bytes"
+)
+
+// Options and sub-options that answer a message in particular.
+const (
+	optVendorOptions = 43
+	optUserClass     = 77  // RFC 3004, [MS-DHCPE] §2.2.6
+	optRapidCommit   = 80  // RFC 4039
+	optFQDN          = 81  // RFC 4702
+	optAutoConfigure = 116 // RFC 2563
+	optVSS           = 221 // RFC 6607
+
+	subRogueRequest = 94  // of option 43, [MS-DHCPE] §2.2.2.4
+	subVSS          = 151 // of option 82, RFC 6607 §3.4
+)
+
+// Own is encoded options. A Query has room for one.
+type Own struct {
+	n    int
+	buf  [1024]byte
+	have [4]uint64
+}
+
+// Encoded are the options as they are sent: code, length, value, and so on.
+func (o *Own) Encoded() []byte {
+	if o == nil {
+		return nil
+	}
+	return o.buf[:o.n]
+}
+
+// Has says whether an option is among them.
+func (o *Own) Has(code uint8) bool { return o != nil && o.have[code>>6]>>(code&63)&1 != 0 }
+
+// own adds an option to the answer's own ones. The value has at most 255 bytes.
+func (d *decision) own(code uint8, value ...[]byte) {
+	o := d.owned()
+	n := 0
+	for _, v := range value {
+		n += len(v)
+	}
+	if n > 255 || o.n+2+n > len(o.buf) {
+		return
+	}
+	o.have[code>>6] |= 1 << (code & 63)
+	o.buf[o.n], o.buf[o.n+1] = code, uint8(n)
+	o.n += 2
+	for _, v := range value {
+		o.n += copy(o.buf[o.n:], v)
+	}
+}
+
+// ownBlock adds encoded options, as many whole ones as there is room for.
+func (d *decision) ownBlock(block []byte) {
+	for len(block) >= 2 {
+		n := 2 + int(block[1])
+		d.own(block[0], block[2:n])
+		block = block[n:]
+	}
+}
+
+func (d *decision) owned() *Own {
+	if d.a.Own == nil {
+		o := &d.q.own
+		o.n, o.have = 0, [4]uint64{}
+		d.a.Own = o
+	}
+	return d.a.Own
+}
+
+// fqdn answers option 81.
+func (d *decision) fqdn() {
+	q := d.q
+	// [MS-DHCPE] §3.2.5: a client identifier that begins with "RAS " is that of
+	// a dial-in server, which asks for its client; option 81 MUST be ignored.
+	if len(q.FQDN) == 0 || bytes.HasPrefix(q.Client.ClientID, []byte("RAS ")) {
+		return
+	}
+	if v := d.p.FQDN.Answer(q.FQDN, &q.fqdn); v != nil {
+		d.own(optFQDN, v)
+	}
+}
+
+// autoConfigure answers a client for which there is no address, if it wants to
+// know whether to choose one by itself and the configuration says no. RFC 2563
+// §2.3: "a DHCPOFFER MUST be sent to the DHCP client. This offer MUST be for the
+// address 0x00000000, and the Auto-Configure option MUST be set to
+// 'DoNotAutoConfigure'". Where it may, "the DHCPDISCOVER is not answered".
+func (d *decision) autoConfigure() bool {
+	q := d.q
+	if len(q.AutoConf) != 1 {
+		return false
+	}
+	set := d.p.ForClasses(d.res.Options(d.subnet.Options), &q.class.In)
+	v, ok := set.Get(optAutoConfigure)
+	if !ok || len(v) != 1 || v[0] != 0 {
+		return false
+	}
+	d.answer(Offer, d.subnet, nil)
+	d.a.Options = nil
+	d.own(optAutoConfigure, v)
+	if q.Giaddr != 0 {
+		// A relay agent cannot send to a client that has no address.
+		d.a.Flags |= FlagBroadcast
+	}
+	return true
+}

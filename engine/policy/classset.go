@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import "math/bits"
+
+// MaxClasses is the number of classes that a policy may have.
+const MaxClasses = 64*classWords - 2 // the filters are two more, inside
+
+const classWords = 8
+
+// A ClassSet is a set of classes; a class's number is its place in the Spec.
+type ClassSet [classWords]uint64
+
+// Has says whether class i is in the set.
+func (s *ClassSet) Has(i int) bool { return s[i>>6&(classWords-1)]>>(i&63)&1 != 0 }
+
+// Add puts class i into the set.
+func (s *ClassSet) Add(i int) { s[i>>6&(classWords-1)] |= 1 << (i & 63) }
+
+// Meets says whether both sets have a class.
+func (s *ClassSet) Meets(o *ClassSet) bool {
+	for i := range s {
+		if s[i]&o[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *ClassSet) empty() bool { return *s == ClassSet{} }
+
+func (s *ClassSet) union(o *ClassSet) {
+	for i := range s {
+		s[i] |= o[i]
+	}
+}
+
+func (s *ClassSet) and(o *ClassSet) (both ClassSet) {
+	for i := range s {
+		both[i] = s[i] & o[i]
+	}
+	return both
+}
+
+// first is the lowest class of the set at or after i; -1: none.
+func (s *ClassSet) first(i int) int {
+	for w := i >> 6; w < classWords; w++ {
+		word := s[w]
+		if w == i>>6 {
+			word &= ^uint64(0) << (i & 63)
+		}
+		if word != 0 {
+			return w<<6 + bits.TrailingZeros64(word)
+		}
+	}
+	return -1
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"slices"
+
+	"xdhcp/engine/lease"
+)
+
+// A poolRule says who may have a pool's addresses, and for how long.
+type poolRule struct {
+	need  []ClassSet // of each, the client is in some class
+	deny  ClassSet   // it is in none of these
+	times *Times
+	bootp bool
+}
+
+func (b *builder) poolRule(where string, ps *PoolSpec, ss *SubnetSpec) poolRule {
+	r := poolRule{bootp: ps.BOOTP}
+	for _, names := range [][]string{ps.Classes, ss.Classes} {
+		if len(names) > 0 {
+			r.need = append(r.need, b.classSet(where, names))
+		}
+	}
+	r.deny = b.classSet(where, slices.Concat(ps.Deny, ss.Deny))
+	if ps.Times != nil {
+		t, err := ps.Times.defaults()
+		if err != nil {
+			b.fail("%s: %w", where, err)
+		}
+		r.times = &t
+	}
+	return r
+}
+
+func (r *poolRule) guarded() bool { return len(r.need) > 0 || !r.deny.empty() }
+
+func (r *poolRule) names(to *ClassSet) {
+	for i := range r.need {
+		to.union(&r.need[i])
+	}
+	to.union(&r.deny)
+}
+
+func (r *poolRule) allows(in *ClassSet) bool {
+	for i := range r.need {
+		if !r.need[i].Meets(in) {
+			return false
+		}
+	}
+	return !r.deny.Meets(in)
+}
+
+// Pools are those of Choice that a client in these classes may have addresses
+// from, in the same order. What does not fit is put into room, which may grow.
+func (p *Policy) Pools(s *Subnet, in *ClassSet, bootp bool, room *[]lease.PoolID) []lease.PoolID {
+	if !s.ruled && !bootp {
+		return s.Choice
+	}
+	left := (*room)[:0]
+	for _, id := range s.Choice {
+		if r := &p.pools[id]; r.allows(in) && (r.bootp || !bootp) {
+			left = append(left, id)
+		}
+	}
+	*room = left
+	return left
+}
+
+// Times are the lease times of a client in these classes at an address in at:
+// those of the first of its classes that has any, of the pool, of the subnet.
+func (p *Policy) Times(at *Subnet, addr lease.IP4, in *ClassSet) *Times {
+	if c := p.classes; c != nil && c.times.Meets(in) {
+		both := c.times.and(in)
+		return c.rules[both.first(0)].times
+	}
+	if r := at.scope.rangeOf(addr); r != nil && r.times != nil {
+		return r.times
+	}
+	return &at.Times
+}
+
+// Boot are the boot parameters for a client: each from its reservation, else
+// the first of its classes that has it, else the subnet. room is for what has to
+// be put together.
+func (p *Policy) Boot(at *Subnet, r *Reservation, in *ClassSet, room *Boot) *Boot {
+	c := p.classes
+	classes := c != nil && c.boot.Meets(in)
+	if !classes && (r == nil || r.Boot.empty()) {
+		return &at.Boot
+	}
+	*room = at.Boot
+	if classes {
+		both := c.boot.and(in)
+		for i := classWords*64 - 1; i >= 0; i-- {
+			if both.Has(i) {
+				*room = c.rules[i].boot.Over(*room)
+			}
+		}
+	}
+	if r != nil {
+		*room = r.Boot.Over(*room)
+	}
+	return room
+}
+
+// Denied says whether a client is not to be answered: a filter is against it
+// ([MS-DHCPE] §1.4: the deny list first), or one of its classes.
+func (p *Policy) Denied(m *Membership) bool {
+	c := p.classes
+	if c == nil {
+		return false
+	}
+	return c.deny >= 0 && m.In.Has(c.deny) || c.allow >= 0 && !m.In.Has(c.allow) || c.drop.Meets(&m.In)
+}
+
+// HasClasses says whether Classify can find anything.
+func (p *Policy) HasClasses() bool { return p.classes != nil }
+
+// Filters says whether there are filters.
+func (p *Policy) Filters() bool {
+	return p.classes != nil && (p.classes.deny >= 0 || p.classes.allow >= 0)
+}
+
+// Filtered says whether a filter is against a client; open: an expression has to
+// say so.
+func (p *Policy) Filtered(m *Membership) (denied, open bool) {
+	c := p.classes
+	denied = c.deny >= 0 && m.In.Has(c.deny) || c.allow >= 0 && !m.In.Has(c.allow)
+	open = c.deny >= 0 && m.Open.Has(c.deny) || c.allow >= 0 && m.Open.Has(c.allow)
+	return denied, open
+}
+
+// Undecided says whether the answer to a client on the link of s depends on a
+// class that is open.
+func (p *Policy) Undecided(s *Subnet, m *Membership) bool {
+	if m.Open.empty() {
+		return false
+	}
+	return p.classes.effects.Meets(&m.Open) || s.named.Meets(&m.Open)
+}
+
+// addRules takes over what the Spec says about messages as a whole.
+func (b *builder) addRules() {
+	p, s := b.p, b.spec
+	p.SilentReboot, p.StrictUserClass = s.SilentReboot, s.StrictUserClass
+	p.Authorization = s.Authorization
+	b.addRogueReply()
+	b.addClassList()
+	b.addFQDN()
+	p.precedence = s.Precedence
+	if p.precedence == nil {
+		p.precedence = DefaultPrecedence
+	}
+	for i, id := range p.precedence {
+		if id >= numIdentifiers || slices.Contains(p.precedence[:i], id) {
+			b.fail("the order of reservations: identifier %d is not known, or there twice", id)
+		}
+	}
+}
+
+// nameClasses notes for each subnet the classes that a place of its link names.
+func (b *builder) nameClasses() {
+	if b.p.classes == nil {
+		return
+	}
+	for i := range b.p.Scopes {
+		sc := &b.p.Scopes[i]
+		var named ClassSet
+		for _, s := range sc.subnets {
+			named.union(&s.named)
+			named.union(&s.Options.classes)
+		}
+		for j := range sc.ranges {
+			named.union(&sc.ranges[j].options.classes)
+		}
+		for j := range sc.reservations.tables {
+			for _, r := range sc.reservations.tables[j].hw {
+				r.classesOf(&named)
+			}
+			for _, r := range sc.reservations.tables[j].of {
+				r.classesOf(&named)
+			}
+		}
+		for _, s := range sc.subnets {
+			s.named = named
+		}
+	}
+}
+
+// classesOf adds the classes that a reservation's options name.
+func (r *Reservation) classesOf(named *ClassSet) {
+	if r.sets.fixed != nil {
+		named.union(&r.sets.fixed.classes)
+	}
+	for _, o := range r.sets.over {
+		named.union(&o.classes)
+	}
+}

@@ -164,14 +164,6 @@ func (p *Port) serve(ctx context.Context, facts Facts, watch *watcher, announce 
 	p.mu.Lock()
 	p.live, p.info.State, p.info.Mode, p.info.Why = s, Serving, s.mode(), s.attach.Why
 	p.mu.Unlock()
-	defer func() {
-		p.mu.Lock()
-		p.live = nil
-		for _, q := range s.queues {
-			p.past.Merge(&q.worker.Counters)
-		}
-		p.mu.Unlock()
-	}()
 	p.o.Log.Info("interface is served", "interface", p.o.Name, "mode", s.mode(), "queues", len(s.queues), "zero_copy", s.zeroCopy(), "why", s.attach.Why)
 
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -205,6 +197,13 @@ func (p *Port) serve(ctx context.Context, facts Facts, watch *watcher, announce 
 		}
 	}
 	workers.Wait()
+	// Whoever asks from here on is told of the counters, not of what is closed.
+	p.mu.Lock()
+	p.live = nil
+	for _, q := range s.queues {
+		p.past.Merge(&q.worker.Counters)
+	}
+	p.mu.Unlock()
 	return errors.Join(context.Cause(ctx), s.close())
 }
 

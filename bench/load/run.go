@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package load
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"xdhcp/engine/frame"
+)
+
+// Generator is simulated clients on a transport. Leases live on from one Run to
+// the next.
+type Generator struct {
+	cfg Config
+	t   Transport
+	sim *sim
+
+	in    [batch]frame.Frame
+	spare [2 * batch]frame.Frame // empty frames to send
+	free  int                    // of spare, from the start
+	out   [2 * batch]frame.Frame
+	outN  int
+
+	// Options of the loop.
+
+	// Core is the processor to stay on; -1, as New has it, for any.
+	Core int
+	// Spin makes the loop look for work all the time instead of sleeping until
+	// some is due. More precise, and takes a whole core.
+	Spin bool
+	// Progress is called every ProgressEvery on the generator's thread; it must
+	// not wait for anything.
+	Progress      func(Progress)
+	ProgressEvery time.Duration
+}
+
+const (
+	batch = 64
+	// patience is the longest sleep: contexts are looked at this often.
+	patience = 50 * time.Millisecond
+	// early is how much before an exchange is due a sleep ends: a thread wakes
+	// up late.
+	early = 60 * time.Microsecond
+)
+
+// New makes the clients. It takes the transport over: Close closes it.
+func New(cfg Config, t Transport) (*Generator, error) {
+	info := t.Info()
+	if err := cfg.complete(info.MAC); err != nil {
+		return nil, fmt.Errorf("load: %w", err)
+	}
+	g := &Generator{cfg: cfg, t: t, Core: -1}
+	g.sim = newSim(&g.cfg, info.TagsLost)
+	return g, nil
+}
+
+// Close closes the transport.
+func (g *Generator) Close() error { return g.t.Close() }
+
+// Bound is how many clients hold a lease, those in an exchange not counted.
+func (g *Generator) Bound() int { return int(g.sim.leased.n) }
+
+// Run offers a load and returns what came of it, after the last exchange has
+// been answered or lost. If ctx ends first, so does the run: the result is what
+// there is by then, and interrupted.
+func (g *Generator) Run(ctx context.Context, l Load) (*Result, error) {
+	if err := l.complete(); err != nil {
+		return nil, fmt.Errorf("load: %w", err)
+	}
+	var (
+		r    *Result
+		err  error
+		done = make(chan struct{})
+	)
+	go func() {
+		defer close(done)
+		// The thread ends with its goroutine: nobody inherits the core.
+		runtime.LockOSThread()
+		if g.Core >= 0 {
+			var set unix.CPUSet
+			set.Set(g.Core)
+			if err = unix.SchedSetaffinity(0, &set); err != nil {
+				err = fmt.Errorf("load: run on core %d: %w", g.Core, err)
+				return
+			}
+		}
+		r, err = g.run(ctx, l)
+	}()
+	<-done
+	return r, err
+}
+
+func (g *Generator) run(ctx context.Context, l Load) (*Result, error) {
+	s := g.sim
+	s.tally.init()
+	sched := newSchedule(l)
+	dropsBefore := g.drops()
+	cpu := threadTime()
+	begin := time.Now()
+	// Times are from the sim's epoch, so that leases outlive a run.
+	if s.tally.epoch.IsZero() {
+		s.tally.epoch = begin
+	}
+	zero := int64(begin.Sub(s.tally.epoch))
+	nextReport := zero + int64(g.ProgressEvery)
+	interrupted := false
+
+	for {
+		now := g.now()
+		work, err := g.turn(&sched, zero, now)
+		if err != nil {
+			return nil, fmt.Errorf("load: %w", err)
+		}
+		if g.Progress != nil && now >= nextReport {
+			nextReport = now + int64(g.ProgressEvery)
+			g.Progress(g.progress(now - zero))
+		}
+		over := sched.over(now - zero)
+		if over && s.inFlight == 0 {
+			break
+		}
+		if ctx.Err() != nil {
+			interrupted = true
+			break
+		}
+		if work || g.Spin {
+			continue
+		}
+		if err := g.sleep(&sched, zero, now); err != nil {
+			return nil, fmt.Errorf("load: %w", err)
+		}
+	}
+	if g.Progress != nil {
+		g.Progress(g.progress(g.now() - zero))
+	}
+	r := g.result(l, &sched, zero, g.now())
+	r.Interrupted = interrupted
+	r.CPU = threadTime() - cpu
+	r.TransportDrops = g.drops() - dropsBefore
+	if interrupted {
+		g.abandon(g.now())
+	}
+	return r, nil
+}
+
+// turn does what there is to do now: received answers first, since they end
+// waits; then what is due; then waits that are over.
+func (g *Generator) turn(sched *schedule, zero, now int64) (work bool, err error) {
+	s := g.sim
+	// Every received frame may need one to answer with.
+	if g.free < batch {
+		g.free += g.t.Alloc(g.spare[g.free:])
+	}
+	n := g.t.Recv(g.in[:min(batch, g.free)])
+	if n > 0 {
+		now = g.now()
+		for i := range g.in[:n] {
+			g.put(s.receive(g.in[i].Data, now, g.room()))
+		}
+		g.t.Free(g.in[:n])
+		if s.acks {
+			s.acks = false
+			if g.cfg.AfterBatch != nil {
+				if err := g.cfg.AfterBatch(); err != nil {
+					return true, err
+				}
+			}
+		}
+	}
+	began := 0
+	for ; g.free > 0 && began < batch; began++ {
+		due, ok := sched.take(now-zero, s.inFlight)
+		if !ok {
+			break
+		}
+		s.tally.answered(phaseLag, now-zero-due)
+		g.put(s.begin(sched.kind(), zero+due, now, g.room()))
+	}
+	for g.free > 0 {
+		size, more := s.expire(now, g.room())
+		if !more {
+			break
+		}
+		g.put(size)
+	}
+	work = n > 0 || began > 0 || g.outN > 0
+	if g.outN > 0 {
+		g.t.Send(g.out[:g.outN])
+		g.outN = 0
+	}
+	if work {
+		err = g.t.Flush()
+	}
+	return work, err
+}
+
+// room is the memory of the next frame to send.
+func (g *Generator) room() []byte {
+	f := &g.spare[g.free-1]
+	return f.Data[:cap(f.Data)]
+}
+
+// put queues the frame that room gave, if something was written.
+func (g *Generator) put(size int) {
+	if size == 0 {
+		return
+	}
+	g.free--
+	f := g.spare[g.free]
+	f.Data = f.Data[:size]
+	g.out[g.outN] = f
+	g.outN++
+}
+
+// sleep waits for the next thing to do.
+func (g *Generator) sleep(sched *schedule, zero, now int64) error {
+	until := now + int64(patience)
+	if at, ok := sched.next(); ok {
+		until = min(until, zero+at-int64(early))
+	}
+	if at, ok := g.sim.timers.next(); ok {
+		until = min(until, at)
+	}
+	if until <= now {
+		return nil
+	}
+	return g.t.Wait(time.Duration(until - now))
+}
+
+// abandon ends all exchanges of an interrupted run, so that the clients are in
+// their places for another one.
+func (g *Generator) abandon(now int64) {
+	s := g.sim
+	for i := range s.clients {
+		if s.clients[i].state > bound {
+			s.giveUp(uint32(i), now)
+		}
+	}
+}
+
+func (g *Generator) now() int64 { return int64(time.Since(g.sim.tally.epoch)) }
+
+func (g *Generator) drops() uint64 {
+	if d, ok := g.t.(Drops); ok {
+		return d.Drops()
+	}
+	return 0
+}
+
+// threadTime is the processor time that this thread has used.
+func threadTime() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command xdhcpbench offers load to a DHCP server and checks and measures its
+// answers.
+//
+//	xdhcpbench run -i eth1 …      one load: a rate, a number under way, or all at once
+//	xdhcpbench ramp -i eth1 …     the highest rate at a drop limit, and a plot
+//	xdhcpbench stub -i eth1 …     a server without state, to measure the generator itself
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line. Each command has a file of its own.
+type cli struct {
+	Run  runCmd  `cmd:"" help:"Offer one load and report."`
+	Ramp rampCmd `cmd:"" help:"Find the highest rate at a drop limit."`
+	Stub stubCmd `cmd:"" help:"Answer clients without any state."`
+}
+
+// env is what commands see of the world.
+type env struct {
+	ctx    context.Context
+	stdout io.Writer
+	stderr io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process: it returns the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	exited := -1
+	parser, err := kong.New(&cli{},
+		kong.Name("xdhcpbench"),
+		kong.Description("A load generator for DHCP servers that checks the answers."),
+		kong.UsageOnError(),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.Bind(&env{ctx: ctx, stdout: stdout, stderr: stderr}),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "xdhcpbench:", err)
+		return 1
+	}
+	parsed, err := parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "xdhcpbench: %v; see xdhcpbench --help\n", err)
+		return 2
+	}
+	if err := parsed.Run(); err != nil {
+		fmt.Fprintln(stderr, "xdhcpbench:", err)
+		return 1
+	}
+	return 0
+}

@@ -39,23 +39,31 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		xdhcpd = filepath.Join(dir, "xdhcpd")
-		args := []string{"build", "-o", xdhcpd}
+		var flags []string
 		if invariants.Enabled { // the race run tests a server with the same checks
-			args = append(args, "-race")
+			flags = append(flags, "-race")
 		}
-		build := exec.Command("go", append(args, "xdhcp/cmd/xdhcpd")...)
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			fmt.Fprintln(os.Stderr, "build xdhcpd:", err)
+		if err := build(xdhcpd, flags...); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		return m.Run()
 	}())
 }
 
+// build makes the program at path.
+func build(path string, flags ...string) error {
+	cmd := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), "xdhcp/cmd/xdhcpd")...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build xdhcpd: %w\n%s", err, out)
+	}
+	return nil
+}
+
 // server is a running xdhcpd.
 type server struct {
 	t      testing.TB
+	binary string
 	config string
 	state  string
 	end    *nettest.End
@@ -70,8 +78,14 @@ type server struct {
 // says that it is ready.
 func serve(t testing.TB, end *nettest.End, yaml string) *server {
 	t.Helper()
+	return serveWith(t, xdhcpd, end, yaml)
+}
+
+// serveWith is serve with another binary.
+func serveWith(t testing.TB, binary string, end *nettest.End, yaml string) *server {
+	t.Helper()
 	dir := t.TempDir()
-	s := &server{t: t, end: end, config: filepath.Join(dir, "xdhcp.yaml"), state: filepath.Join(dir, "state")}
+	s := &server{t: t, binary: binary, end: end, config: filepath.Join(dir, "xdhcp.yaml"), state: filepath.Join(dir, "state")}
 	s.configure(yaml)
 	s.start()
 	t.Cleanup(func() {
@@ -96,7 +110,7 @@ func (s *server) configure(yaml string) {
 // start runs the program and waits until it is ready.
 func (s *server) start() {
 	s.t.Helper()
-	cmd := s.end.Command(xdhcpd, "serve", "-c", s.config, "--state", s.state)
+	cmd := s.end.Command(s.binary, "serve", "-c", s.config, "--state", s.state)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		s.t.Fatal(err)

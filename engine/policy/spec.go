@@ -6,7 +6,8 @@ import "net/netip"
 
 // A Spec is a whole configuration as plain values. Its zero values are the
 // defaults. Build checks what it relies on and nothing else: errors for people,
-// with line numbers, are internal/config's.
+// with line numbers, are internal/config's. A Policy keeps the options' slices, so
+// nobody may write to them after Build.
 type Spec struct {
 	Ports    []PortSpec
 	Networks []NetworkSpec // shared networks

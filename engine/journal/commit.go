@@ -56,6 +56,7 @@ type committer struct {
 	buf    []byte   // group under construction, aligned
 	queue  []*chunk // taken from the lanes, in the order of taking
 	queued int      // bytes in queue that are not in the log
+	fresh  int64    // bytes since the historian was last told
 	waited bool     // the queue has had its chance to fill up
 	rate   rate
 }
@@ -142,6 +143,10 @@ func (c *committer) commit() error {
 	c.waited = false
 	c.rate.add(n, c.j.clock.mono())
 	c.publish()
+	if c.fresh += int64(n); c.fresh >= c.j.historian.opt.Chunk {
+		c.fresh = 0
+		signal(c.j.historian.wanted)
+	}
 	return nil
 }
 

@@ -46,7 +46,7 @@ func safe(t *testing.T, name string, promised, got *model, r *Recovery) {
 // start, and no lease that is in force is given to somebody else.
 func TestOneWrongBitAnywhere(t *testing.T) {
 	healthy := errfs.New()
-	c, promised := history(healthy, early)
+	c, promised := shortLife(healthy, early)
 	refused, started, repaired := 0, 0, 0
 	for _, dir := range []string{logDir, snapDir} {
 		infos, err := healthy.List(dir)

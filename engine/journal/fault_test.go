@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"xdhcp/engine/journal/errfs"
+	"xdhcp/internal/invariants"
 )
 
-// history is a short life of a server: two starts, several segments, two
+// shortLife is a short life of a server: two starts, several segments, two
 // snapshots, and segments that are used again. It stops at the first error, as a
 // server does, and returns the client and what the journal had promised.
-func history(fs *errfs.FS, snapshotAt func(start, i int) bool) (*client, *model) {
+func shortLife(fs *errfs.FS, snapshotAt func(start, i int) bool) (*client, *model) {
 	c := newClient(1)
 	for start := range 2 {
 		o := small(fs)
@@ -78,7 +79,7 @@ var crashes = []struct {
 
 func TestHistoryWithoutFaults(t *testing.T) {
 	fs := errfs.New()
-	c, least := history(fs, late)
+	c, least := shortLife(fs, late)
 	if len(least.m) == 0 || fs.Ops() < 100 {
 		t.Fatalf("the history is too short to prove anything: %d addresses, %d operations", len(least.m), fs.Ops())
 	}
@@ -99,9 +100,13 @@ func TestHistoryWithoutFaults(t *testing.T) {
 // the disk had kept. What had been called durable is there, always.
 func TestEveryFault(t *testing.T) {
 	healthy := errfs.New()
-	history(healthy, late)
+	shortLife(healthy, late)
+	every := 1
+	if invariants.Enabled { // the race detector makes it slow
+		every = 5
+	}
 	for _, fault := range []errfs.Fault{errfs.Fail, errfs.Short, errfs.NoSpace, errfs.PowerCut} {
-		for n := 1; n <= healthy.Ops(); n++ {
+		for n := 1 + int(fault)%every; n <= healthy.Ops(); n += every {
 			fs := errfs.New()
 			var hit errfs.Op
 			fs.Inject = func(op errfs.Op) errfs.Fault {
@@ -111,7 +116,7 @@ func TestEveryFault(t *testing.T) {
 				}
 				return errfs.None
 			}
-			c, least := history(fs, late)
+			c, least := shortLife(fs, late)
 			for _, crash := range crashes {
 				name := fmt.Sprintf("fault %d at operation %d (%v %s), then %s", fault, n, hit.Kind, hit.Name, crash.name)
 				after := fs.Crash(crash.names, crash.keep)

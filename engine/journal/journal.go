@@ -41,6 +41,8 @@ type Options struct {
 	// end late. 0: 30 days.
 	LongestLease time.Duration
 
+	History HistoryOptions
+
 	Clock ClockSource
 	Log   *slog.Logger // nil: none
 	FS    vfs.FS       // nil: the directory given to Open
@@ -108,6 +110,7 @@ type Journal struct {
 
 	committer committer
 	keeper    keeper
+	historian historian
 	tail      atomic.Pointer[position] // where the next group goes; all before is durable
 	stats     counters
 
@@ -130,6 +133,7 @@ func Open(dir string, t Table, o Options) (_ *Journal, _ *Recovery, err error) {
 	}
 	j := &Journal{opt: o, async: o.Async, fill: o.Fill, linger: max(0, o.Linger), log: o.Log, fs: o.FS, table: t,
 		done: make(chan struct{}), snapWanted: make(chan struct{}, 1)}
+	j.historian.init(j)
 	if o.Async {
 		j.fill, j.linger = asyncFill, asyncLinger
 	}
@@ -217,7 +221,8 @@ func (j *Journal) begin(st *state) error {
 			}
 			continue
 		}
-		// Those that were not read have no number here: they go with the next release.
+		// Of segments that the snapshot covers, the oldest was not read and has number
+		// 0 here; it is the number of the one after it that lets a segment go.
 		k.live = append(k.live, liveSegment{l.index, st.seq.first[l.index]})
 		k.following = l.index + 1
 	}
@@ -281,6 +286,7 @@ func (j *Journal) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { j.keeper.run(background) })
 	wg.Go(func() { j.snapshots(background) })
+	wg.Go(func() { j.historian.run(background) })
 	go func() {
 		// A thread of its own: the committer spends its life in system calls.
 		runtime.LockOSThread()

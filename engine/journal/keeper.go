@@ -92,6 +92,9 @@ func (k *keeper) run(ctx context.Context) {
 			}
 			continue
 		}
+		if errors.Is(err, syscall.ENOSPC) {
+			signal(k.j.historian.full) // leases come before history
+		}
 		if news {
 			k.j.log.Warn("journal: no room for the next log segment; trying again", "err", err)
 		}

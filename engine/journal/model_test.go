@@ -251,7 +251,7 @@ func (j *Journal) step() error {
 
 // small are options under which a short history meets every event.
 func small(fs *errfs.FS) Options {
-	return Options{FS: fs, SegmentSize: 8 * page, SnapshotEvery: 3 * 8 * page, Linger: -1,
+	return Options{FS: fs, SegmentSize: 8 * page, SnapshotEvery: 3 * 8 * page, Linger: -1, History: HistoryOptions{Off: true},
 		Clock: ClockSource{
 			Wall:   func() time.Time { return time.Unix(1_800_000_000, 0) },
 			Boot:   func() time.Duration { return time.Hour },

@@ -224,7 +224,7 @@ func recExpires(rec []byte) lease.Time {
 // nothing on disk.
 func replayLog(fs vfs.FS, segs []listed, id, covered uint64, r *replayer) (*sequencer, error) {
 	q := newSequencer(covered)
-	segs = skipCovered(fs, segs, covered)
+	segs = skipCovered(fs, segs, covered, q.first)
 	for _, l := range segs {
 		if err := l.check(id); err != nil {
 			return nil, err
@@ -320,13 +320,15 @@ func readLog(fs vfs.FS, segs []listed, fn func(s *scanned, release func()) error
 }
 
 // skipCovered leaves out segments that end before what a snapshot covers, judged
-// by a checked group at the beginning of the segment after them.
-func skipCovered(fs vfs.FS, segs []listed, covered uint64) []listed {
+// by a checked group at the beginning of the segment after them. It notes the numbers
+// of the groups that it sees.
+func skipCovered(fs vfs.FS, segs []listed, covered uint64, first map[uint64]uint64) []listed {
 	for len(segs) > 1 {
 		g, ok := firstGroup(fs, segs[1])
 		if !ok || g.seq > covered+1 {
 			break
 		}
+		first[segs[1].index] = g.seq
 		segs = segs[1:]
 	}
 	return segs

@@ -213,7 +213,7 @@ func (j *Journal) release() error {
 	if s == nil {
 		return nil
 	}
-	return j.keeper.release(s.Seq)
+	return j.keeper.release(min(s.Seq, j.historian.through.Load()))
 }
 
 // currentHolds are those that are not over.
@@ -251,10 +251,7 @@ func (j *Journal) wantSnapshot() {
 	if j.keeper.beyond(covered) < every {
 		return
 	}
-	select {
-	case j.snapWanted <- struct{}{}:
-	default:
-	}
+	signal(j.snapWanted)
 }
 
 // loadSnapshot applies the newest snapshot, if there is one.

@@ -28,7 +28,7 @@ type Stats struct {
 	ClockHeld    time.Duration // see Clock
 	ClockJumps   uint64
 	HistoryBytes int64
-	HistoryLost  uint64 // bytes of log that went by without becoming history, for want of disk space
+	HistoryLost  uint64 // groups of the log that went by without becoming history
 
 	Warning string // something that does not stop the journal yet: the disk is full, a snapshot failed
 	Err     error  // why nothing becomes durable any more
@@ -105,6 +105,7 @@ func (j *Journal) Stats() Stats {
 		s.Snapshot = *snap
 	}
 	s.Snapshot.Running = j.snapRunning.Load()
+	s.HistoryBytes, s.HistoryLost = j.historian.bytes.Load(), j.historian.lost.Load()
 	s.ClockHeld, s.ClockJumps = j.clock.Held()
 	if err := j.keeper.trouble(); err != nil {
 		s.Warning = err.Error()

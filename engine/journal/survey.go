@@ -48,7 +48,7 @@ func takeSurvey(fs vfs.FS, each func(group uint64, rec []byte)) (*survey, error)
 	}
 	sv.seq = newSequencer(covered)
 	sv.seq.lost = func(l loss) { sv.losses = append(sv.losses, l) }
-	segs := skipCovered(fs, sv.segs, covered)
+	segs := skipCovered(fs, sv.segs, covered, sv.seq.first)
 	headless := map[uint64]bool{}
 	for i := range segs {
 		l := &segs[i]

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"xdhcp/engine/journal/history"
+	"xdhcp/engine/journal/vfs"
+	"xdhcp/engine/lease"
+)
+
+// HistoryOptions say how much history is kept, and how fast it is written.
+type HistoryOptions struct {
+	Off      bool
+	Keep     time.Duration // how long what is over is kept; 0: 366 days
+	MaxBytes int64         // bound of its files; 0: 8 GiB
+	Rate     int64         // bytes per second read and written; 0: 96 MiB
+	// Chunk is how many bytes of log become history at once. What is not yet there
+	// is read from the log by each query. 0: 8 MiB.
+	Chunk int64
+	// MaxLag bounds the log that waits to become history. Beyond it, history is given
+	// up before leases are. 0: 1 GiB.
+	MaxLag int64
+}
+
+func (o HistoryOptions) orDefault() HistoryOptions {
+	if o.Rate == 0 {
+		o.Rate = 96 << 20
+	}
+	if o.Chunk == 0 {
+		o.Chunk = 8 << 20
+	}
+	if o.MaxLag == 0 {
+		o.MaxLag = 1 << 30
+	}
+	return o
+}
+
+// historian turns log into history, behind the committer. It reads groups that are
+// durable, and the segments that hold them wait for it, up to MaxLag.
+type historian struct {
+	j     *Journal
+	opt   HistoryOptions
+	store *history.Store
+	ctx   context.Context // of the work under way, for its pauses
+	pace  *pacer
+
+	wanted chan struct{} // a chunk is there
+	full   chan struct{} // the disk is full: drop something
+
+	at    history.Position
+	batch history.Builder
+	buf   []byte
+
+	// through is the newest group that is in the history, or given up: segments up to
+	// it may go.
+	through atomic.Uint64
+	bytes   atomic.Int64
+	lost    atomic.Uint64 // groups given up
+}
+
+const everything = 1<<64 - 1
+
+func (h *historian) init(j *Journal) {
+	h.j, h.opt = j, j.opt.History.orDefault()
+	h.wanted, h.full = make(chan struct{}, 1), make(chan struct{}, 1)
+	if h.opt.Off {
+		h.through.Store(everything)
+	}
+}
+
+// signal sends to a channel of one place, without waiting.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// run works until ctx ends.
+func (h *historian) run(ctx context.Context) {
+	if h.opt.Off {
+		return
+	}
+	if err := h.open(ctx); err != nil {
+		h.j.log.Error("journal: no history is written", "err", err)
+		h.j.warn(err)
+		h.through.Store(everything)
+		return
+	}
+	for {
+		err := h.step(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			h.j.log.Warn("journal: history is behind", "err", err)
+			h.j.warn(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.full:
+			h.shed()
+		case <-h.wanted:
+		}
+	}
+}
+
+func (h *historian) open(ctx context.Context) (err error) {
+	h.ctx, h.pace = ctx, h.j.pacer(h.opt.Rate)
+	o := history.Options{MaxBytes: h.opt.MaxBytes, Keep: uint32(min(h.opt.Keep/time.Second, 1<<32-1)),
+		Pace: func(n int) error { return h.pace.wait(h.ctx, n) }}
+	if h.store, err = history.Open(h.j.fs, o); err != nil {
+		h.j.log.Error("journal: the history cannot be read and begins anew; its files are renamed to *.damaged", "err", err)
+		if err := history.SetAside(h.j.fs); err != nil {
+			return err
+		}
+		if h.store, err = history.Open(h.j.fs, o); err != nil {
+			return err
+		}
+	}
+	h.at = h.store.Position()
+	h.begin()
+	h.note()
+	return nil
+}
+
+// begin makes sure that the position is in the log: a segment that was read to its
+// end may be gone.
+func (h *historian) begin() {
+	k, tail := &h.j.keeper, h.j.tail.Load()
+	k.mu.Lock()
+	first := k.live[0]
+	k.mu.Unlock()
+	switch {
+	case h.at.Seq > tail.seq: // of another log: somebody has put back an older state
+		h.at = history.Position{Seq: tail.seq, Segment: tail.seg, Offset: tail.off}
+	case h.at.Segment < first.index:
+		if h.at.Seq > 0 && first.first > h.at.Seq+1 {
+			h.lost.Add(first.first - h.at.Seq - 1)
+		}
+		h.at = history.Position{Seq: max(h.at.Seq, first.first-min(1, first.first)), Segment: first.index, Offset: page}
+	}
+}
+
+// note publishes the position, and lets go of what it has passed.
+func (h *historian) note() {
+	h.through.Store(h.at.Seq)
+	h.bytes.Store(h.store.Bytes())
+	if err := h.j.release(); err != nil {
+		h.j.warn(err)
+	}
+}
+
+// step makes history of all whole chunks of log, and tidies up after each.
+func (h *historian) step(ctx context.Context) error {
+	h.ctx = ctx
+	for ctx.Err() == nil {
+		if h.behind() > h.opt.MaxLag {
+			h.giveUp()
+		}
+		if h.behind() < h.opt.Chunk {
+			return nil
+		}
+		h.begin()
+		h.batch.Reset()
+		to, err := h.read(h.opt.Chunk)
+		if isNotExist(err) {
+			continue // its segment, read to the end, was let go at this moment
+		}
+		if err != nil {
+			return fmt.Errorf("history: read log: %w", err)
+		}
+		err = h.store.Add(&h.batch, to)
+		if errors.Is(err, syscall.ENOSPC) && h.shed() {
+			err = h.store.Add(&h.batch, to)
+		}
+		if err != nil {
+			return err
+		}
+		h.at = to
+		h.note()
+		now, _ := h.j.clock.stamp()
+		if err := h.store.Maintain(ctx, now); err != nil && !errors.Is(err, syscall.ENOSPC) {
+			return err // a merge that finds no room can wait: nothing is lost by it
+		}
+		h.bytes.Store(h.store.Bytes())
+	}
+	return ctx.Err()
+}
+
+// behind is how much log is not yet history.
+func (h *historian) behind() int64 {
+	tail := h.j.tail.Load()
+	if tail.seg == h.at.Segment {
+		return tail.off - h.at.Offset
+	}
+	return int64(tail.seg-h.at.Segment)*h.j.opt.SegmentSize + tail.off - h.at.Offset
+}
+
+// giveUp leaves out what the log holds up to now.
+func (h *historian) giveUp() {
+	tail := h.j.tail.Load()
+	h.lost.Add(tail.seq - h.at.Seq)
+	h.at = history.Position{Seq: tail.seq, Segment: tail.seg, Offset: tail.off}
+	h.j.log.Error("journal: history fell too far behind; a part of it is lost", "groups", h.lost.Load())
+	if err := h.store.Skip(h.at); err != nil {
+		h.j.warn(err)
+	}
+	h.note()
+}
+
+// shed drops the oldest run on a full disk.
+func (h *historian) shed() bool {
+	ok, err := h.store.Shed()
+	if err != nil {
+		h.j.warn(err)
+	}
+	if ok {
+		h.j.log.Warn("journal: the disk is full; the oldest part of the history was removed")
+	}
+	h.bytes.Store(h.store.Bytes())
+	return ok && err == nil
+}
+
+// read collects about limit bytes of durable log from the position on.
+func (h *historian) read(limit int64) (history.Position, error) {
+	tail := h.j.tail.Load()
+	r := tailReader{fs: h.j.fs, id: h.j.id, at: h.at, buf: h.buf}
+	defer r.close()
+	defer func() { h.buf = r.buf }()
+	var n int64
+	for n < limit && r.at.Seq < tail.seq {
+		g, payload, err := r.next(tail.seg)
+		if err != nil {
+			return h.at, err
+		}
+		if payload == nil {
+			break
+		}
+		n += g.span()
+		if g.kind != kindChanges {
+			continue
+		}
+		if err := addAll(&h.batch, payload); err != nil {
+			return h.at, err
+		}
+		if err := h.pace.wait(h.ctx, int(g.span())); err != nil {
+			return h.at, err
+		}
+	}
+	h.lost.Add(r.missed)
+	return r.at, nil
+}
+
+func addAll(b *history.Builder, payload []byte) error {
+	for len(payload) > 0 {
+		rec, rest, err := lease.Next(payload)
+		if err != nil {
+			return err
+		}
+		b.Add(rec)
+		payload = rest
+	}
+	return nil
+}
+
+// tailReader reads the groups behind a position, one after the other.
+type tailReader struct {
+	fs     vfs.FS
+	id     uint64
+	at     history.Position
+	missed uint64 // groups that could not be read, in a log that was repaired
+
+	f     vfs.File
+	fSeg  uint64
+	seed  uint32
+	buf   []byte
+	begin int64 // of buf in the file
+	have  int   // bytes of buf
+}
+
+func (r *tailReader) close() {
+	if r.f != nil {
+		r.f.Close()
+		r.f = nil
+	}
+}
+
+const readAhead = 1 << 20
+
+// fill has n bytes at off in buf, or as many as the file has.
+func (r *tailReader) fill(off int64, n int) ([]byte, error) {
+	if off >= r.begin && off+int64(n) <= r.begin+int64(r.have) {
+		return r.buf[off-r.begin : off-r.begin+int64(n)], nil
+	}
+	if want := max(n, readAhead); len(r.buf) < want {
+		r.buf = make([]byte, want)
+	}
+	k, err := r.f.ReadAt(r.buf, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	r.begin, r.have = off, k
+	return r.buf[:min(n, k)], nil
+}
+
+// open stands at the present position's segment.
+func (r *tailReader) open() error {
+	if r.f != nil && r.fSeg == r.at.Segment {
+		return nil
+	}
+	r.close()
+	f, err := r.fs.Open(segName(r.at.Segment))
+	if err != nil {
+		return err
+	}
+	r.f, r.fSeg, r.begin, r.have = f, r.at.Segment, 0, 0
+	seg := segment{log: r.id, index: r.at.Segment}
+	r.seed = seg.seed()
+	return nil
+}
+
+// next returns the group behind the position and moves behind it; a nil payload at
+// the end of the log. last is the newest segment. The payload is valid until the next
+// call. The position never leaves a segment whose successor has no groups.
+func (r *tailReader) next(last uint64) (group, []byte, error) {
+	for {
+		if err := r.open(); err != nil {
+			return group{}, nil, err
+		}
+		g, b, err := r.group()
+		if err != nil {
+			return group{}, nil, err
+		}
+		switch {
+		case b != nil && g.seq > r.at.Seq:
+			r.missed += g.seq - r.at.Seq - 1
+			r.at.Seq, r.at.Offset = g.seq, r.at.Offset+g.span()
+			return g, b, nil
+		case b != nil: // a position at the beginning of a segment: find the place
+			r.at.Offset += g.span()
+		case r.at.Segment >= last:
+			return group{}, nil, nil
+		default:
+			r.at.Segment, r.at.Offset = r.at.Segment+1, page
+		}
+	}
+}
+
+// group reads what begins at the position; nil if nothing does.
+func (r *tailReader) group() (group, []byte, error) {
+	b, err := r.fill(r.at.Offset, groupHead)
+	if err != nil || len(b) < groupHead || le.Uint32(b[offMagic:]) != groupMagic {
+		return group{}, nil, err
+	}
+	n := int(min(le.Uint32(b[offLen:]), maxGroup)) + groupHead
+	if b, err = r.fill(r.at.Offset, n); err != nil {
+		return group{}, nil, err
+	}
+	g, ok := parseGroup(b, r.seed)
+	if !ok {
+		return group{}, nil, nil
+	}
+	return g, b[groupHead:n], nil
+}
+
+// History opens the history of a running journal, up to what is durable now.
+func (j *Journal) History() (*history.View, error) { return openHistory(j.fs) }
+
+// OpenHistory opens the history of a state directory, whether or not a server uses
+// it. Close the View.
+func OpenHistory(dir string) (*history.View, error) {
+	fs, err := vfs.OpenOS(dir)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	return openHistory(fs)
+}
+
+func openHistory(fs vfs.FS) (*history.View, error) {
+	for try := 1; ; try++ {
+		v, err := history.OpenView(fs)
+		if err != nil {
+			return nil, err
+		}
+		if err = addTail(fs, v); err == nil {
+			return v, nil
+		}
+		v.Close()
+		// A server has let go of a segment since the position was read: begin again.
+		if !isNotExist(err) || try == readTries {
+			return nil, fmt.Errorf("journal: history: read log: %w", err)
+		}
+	}
+}
+
+// addTail adds what is in the log and not yet in a run.
+func addTail(fs vfs.FS, v *history.View) error {
+	segs, _, err := listLog(fs)
+	if err != nil || len(segs) == 0 {
+		return err
+	}
+	r := tailReader{fs: fs, at: v.Position()}
+	defer r.close()
+	if first := segs[0].index; r.at.Segment < first {
+		r.at.Segment, r.at.Offset = first, page
+	}
+	for _, l := range segs {
+		if l.header == nil {
+			r.id = l.log
+		}
+	}
+	newest := segs[len(segs)-1].index
+	for {
+		g, payload, err := r.next(newest)
+		if err != nil || payload == nil {
+			return err
+		}
+		if g.kind == kindChanges {
+			v.AddTail(append([]byte(nil), payload...))
+		}
+	}
+}

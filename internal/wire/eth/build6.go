@@ -37,9 +37,18 @@ func BuildUDP6(b []byte, l *Layers, h *Headers6, payloadLen int) int {
 	binary.BigEndian.PutUint16(udp[offUDPSrc:], h.SrcPort)
 	binary.BigEndian.PutUint16(udp[offUDPDst:], h.DstPort)
 	binary.BigEndian.PutUint16(udp[offUDPLen:], uint16(n))
-	head := uint32(h.SrcPort) + uint32(h.DstPort) + uint32(n)
-	binary.BigEndian.PutUint16(udp[offUDPSum:], payloadChecksum(udp[LenUDP:], pseudo6(h.Src[:], h.Dst[:], n)+head))
+	// The length counts twice, in the pseudo-header and in the header.
+	head := ProtoUDP + 2*uint32(n) + uint32(h.SrcPort) + uint32(h.DstPort) + sumAddr6(&h.Src) + sumAddr6(&h.Dst)
+	binary.BigEndian.PutUint16(udp[offUDPSum:], payloadChecksum(udp[LenUDP:], head))
 	return end
+}
+
+// sumAddr6 is the sum of an address's eight words, folded to 17 bits.
+func sumAddr6(a *[16]byte) uint32 {
+	s := uint64(binary.BigEndian.Uint32(a[:])) + uint64(binary.BigEndian.Uint32(a[4:])) +
+		uint64(binary.BigEndian.Uint32(a[8:])) + uint64(binary.BigEndian.Uint32(a[12:]))
+	s = s>>32 + s&0xffffffff // 33 bits
+	return uint32(s>>16 + s&0xffff)
 }
 
 // Place6 is Place for an IPv6 frame.

@@ -4,6 +4,7 @@ package eth
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"net"
 	"testing"
 
@@ -78,6 +79,29 @@ func TestBuildUDP6ChecksumIsNeverZero(t *testing.T) {
 	}
 	if why := Parse(b[:n], &l); why != frame.OK {
 		t.Error(why)
+	}
+}
+
+// Addresses and ports whose sums carry in every place.
+func TestBuildUDP6Carries(t *testing.T) {
+	b := make([]byte, 200)
+	var l Layers
+	Place6(b, &l)
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range 2000 {
+		h := Headers6{SrcPort: uint16(r.Uint32()), DstPort: uint16(r.Uint32()), HopLimit: 64}
+		for k := range h.Src {
+			h.Src[k], h.Dst[k] = byte(r.Uint32()), byte(r.Uint32())
+			if i%3 == 0 {
+				h.Src[k] |= 0xf0
+				h.Dst[k] = 0xff
+			}
+		}
+		n := BuildUDP6(b, &l, &h, i%100)
+		ps := append(bytes.Clone(b[l.L3+8:l.L3+40]), 0, 0, b[l.L4+4], b[l.L4+5], 0, 0, 0, 17)
+		if got := naive(append(ps, b[l.L4:n]...)); got != 0xffff {
+			t.Fatalf("%+v: datagram sums to %04x", h, got)
+		}
 	}
 }
 

@@ -257,8 +257,10 @@ func TestS21_4IANA(t *testing.T) {
 	if !w.Next(&l) || l.Addr != addr || l.Len != 128 || l.Preferred != 7200 || l.Valid != 10800 || !bytes.Equal(l.Opts, []byte{0, 14, 0, 0}) {
 		t.Errorf("lease %+v", l)
 	}
-	if w.Next(&l) || w.Next(&l) {
-		t.Error("a second lease")
+	for range 2 { // and it stays at the end
+		if w.Next(&l) {
+			t.Error("a second lease")
+		}
 	}
 	quiet(t, func() {
 		ia := o.IA(m, 0)

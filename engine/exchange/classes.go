@@ -25,24 +25,6 @@ func (d *decision) classify() bool {
 	return true
 }
 
-// filtered says whether a filter is against a client whose message has no
-// answer ([MS-DHCPE] §1.4: it "is not processed further or responded to").
-func (d *decision) filtered() bool {
-	if !d.p.Filters() {
-		return false
-	}
-	d.gather()
-	switch denied, open := d.p.Filtered(&d.q.class); {
-	case open:
-		d.silent(frame.PuntClass)
-		return true
-	case denied:
-		d.silent(frame.Filtered)
-		return true
-	}
-	return false
-}
-
 // gather finds the client's classes.
 func (d *decision) gather() {
 	q := d.q

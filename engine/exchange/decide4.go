@@ -178,9 +178,9 @@ func (d *decision) discover() {
 	valid := times.For(d.q.WantTime, d.q.HasTime)
 	d.a.Yiaddr = addr
 	if d.q.RapidCommit && d.subnet.RapidCommit {
-		// RFC 4039 §3.1 step 2: a server configured for it "responds with a
-		// DHCPACK message that includes the Rapid Commit option" and "MUST
-		// commit the network address".
+		// RFC 4039 §3: "with a DHCPACK that includes the Rapid Commit option and
+		// fully committed address and configuration information". Where it
+		// cannot be committed there is still the offer.
 		if out, g := d.Table.Commit(&d.req, addr, valid, d.now, d.b); out == lease.OK {
 			d.a.Wait = g.Ticket
 			d.answer(Ack, at, options)

@@ -25,10 +25,6 @@ func (d *decision) decline() {
 		d.silent(frame.NotDurable)
 		return
 	}
-	d.req.Client = q.Client
-	if d.filtered() {
-		return
-	}
 	s := d.p.SubnetOf(q.Requested)
 	if s == nil || d.Table.Decline(s.Scope, &q.Client, q.Requested, d.p.Probation, d.now, d.b) != lease.OK {
 		d.silent(frame.NotHolder)
@@ -55,9 +51,6 @@ func (d *decision) release() {
 		d.silent(frame.NotDurable)
 		return
 	}
-	if d.filtered() {
-		return
-	}
 	s := d.p.SubnetOf(q.Ciaddr)
 	if s == nil || d.Table.Release(s.Scope, &d.req.Client, q.Ciaddr, d.now, d.b) != lease.OK {
 		d.silent(frame.NotHolder)
@@ -76,7 +69,8 @@ func (d *decision) inform() {
 	}
 	d.req.Client = q.Client
 	d.reservation()
-	// [MS-DHCPE] §3.2.5.4: who asks for rogue servers is not filtered.
+	// [MS-DHCPE] §3.2.5.4: the filters are for an INFORM that "does not contain
+	// Rogue Detection Request Option".
 	rogue := policy.SubOption(q.VendorOptions, subRogueRequest) != nil
 	if !d.classify() && (d.a.Reason != frame.Filtered || !rogue) {
 		return

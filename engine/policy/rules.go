@@ -118,20 +118,6 @@ func (p *Policy) Denied(m *Membership) bool {
 // HasClasses says whether Classify can find anything.
 func (p *Policy) HasClasses() bool { return p.classes != nil }
 
-// Filters says whether there are filters.
-func (p *Policy) Filters() bool {
-	return p.classes != nil && (p.classes.deny >= 0 || p.classes.allow >= 0)
-}
-
-// Filtered says whether a filter is against a client; open: an expression has to
-// say so.
-func (p *Policy) Filtered(m *Membership) (denied, open bool) {
-	c := p.classes
-	denied = c.deny >= 0 && m.In.Has(c.deny) || c.allow >= 0 && !m.In.Has(c.allow)
-	open = c.deny >= 0 && m.Open.Has(c.deny) || c.allow >= 0 && m.Open.Has(c.allow)
-	return denied, open
-}
-
 // Undecided says whether the answer to a client on the link of s depends on a
 // class that is open.
 func (p *Policy) Undecided(s *Subnet, m *Membership) bool {

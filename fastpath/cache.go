@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"math/bits"
 
+	"xdhcp/engine/exchange"
 	"xdhcp/engine/policy"
 )
 
@@ -68,15 +69,10 @@ func (c *cache) block(set *policy.OptionSet, salt uint32, prl []byte) (block []b
 		}
 	}
 
-	n := 0
-	for _, code := range set.Select(prl, &c.codes) {
-		e := set.Encoded(code)
-		if n+len(e) > maxBlock {
-			return nil, false
-		}
-		n += copy(c.spill[n:], e)
+	if block, ok = c.assemble(set, prl, nil); !ok {
+		return nil, false
 	}
-	block = c.spill[:n]
+	n := len(block)
 	if set == nil || len(prl)+n > lineSize {
 		return block, true
 	}
@@ -85,6 +81,23 @@ func (c *cache) block(set *policy.OptionSet, salt uint32, prl []byte) (block []b
 	copy(line[copy(line[:], prl):], block)
 	tags[i] = tag{set: set, sum: uint32(sum), nBlock: uint16(n), nPRL: uint8(len(prl))}
 	return block, true
+}
+
+// assemble puts the options together that set gives for prl, without those that
+// the answer has of its own. The bytes are valid until the next call.
+func (c *cache) assemble(set *policy.OptionSet, prl []byte, own *exchange.Own) (block []byte, ok bool) {
+	n := 0
+	for _, code := range set.Select(prl, &c.codes) {
+		if own.Has(code) {
+			continue
+		}
+		e := set.Encoded(code)
+		if n+len(e) > maxBlock {
+			return nil, false
+		}
+		n += copy(c.spill[n:], e)
+	}
+	return c.spill[:n], true
 }
 
 // hash mixes a request list and a salt in the manner of wyhash. Lists are short,

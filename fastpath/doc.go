@@ -19,9 +19,10 @@
 // The reply overwrites the request that it is made from, so the options which
 // are echoed (61 and 82) are kept aside first. The options that a client asks
 // for are looked up by (option set, parameter request list) in a cache of fixed
-// size and copied as one block (cache.go).
+// size and copied as one block (cache.go); those that answer this message in
+// particular come from exchange (Answer.Own).
 //
-//	| Ethernet, tags | IPv4 | UDP | BOOTP header | 53 54 51 58 59 | block | 118 56 | 61 | 82 | END | pad to 300 |
+//	| Ethernet, tags | IPv4 | UDP | BOOTP header | 53 54 51 58 59 | block | own | 118 56 | 61 | 82 | END | pad to 300 |
 //
 // The rules of the wire: RFC 2131 §4.1, §4.3.1 (table 3), RFC 2132, RFC 3011,
 // RFC 3046 §2.2, RFC 6842, RFC 8357.

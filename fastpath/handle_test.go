@@ -183,7 +183,6 @@ func TestNotAnswered(t *testing.T) {
 		{"split", raw(53, 1, 1, 43, 1, 1, 43, 1, 2, 255), frame.Punt, frame.PuntSplit},
 		{"authentication", discover(option(90, make([]byte, 11)...)), frame.Punt, frame.PuntOption},
 		{"subnet allocation", discover(option(220, 0)), frame.Punt, frame.PuntOption},
-		{"virtual subnet", discover(option(221, 255)), frame.Punt, frame.PuntOption},
 		{"an unassigned option", discover(option(190, 1)), frame.Punt, frame.PuntOption},
 		{"a site's own option", discover(option(224, 1)), frame.Punt, frame.PuntOption},
 		{"Microsoft's continuation", discover(option(250, 1)), frame.Punt, frame.PuntOption},

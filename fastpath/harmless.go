@@ -11,12 +11,11 @@ package fastpath
 //	 52      overload, found by Scan
 //	 90      authentication (RFC 3118)
 //	220      subnet allocation (RFC 6656)
-//	221      virtual subnet selection (RFC 6607)
 //	250      Microsoft's continuation of a long option ([MS-DHCPE] §2.2.9)
 //	unassigned and site-specific codes
 var harmless = newSet(
 	1, 49, 50, 51, 53, 83, 85, 89, 91, 95, 97, 101, 108, 109, 112, 114, 116, 125,
-	128, 162, 175, 177, 208, 213, 249, 249, 252, 252,
+	128, 162, 175, 177, 208, 213, 221, 221, 249, 249, 252, 252,
 )
 
 // newSet makes a bitmap of option codes from pairs of first and last.

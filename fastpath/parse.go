@@ -79,6 +79,16 @@ func (h *Handler) ask(f *frame.Frame, m dhcp4.Msg) {
 	q.MaxSize, _ = o.U16(m, dhcp4.OptMaxSize)
 	q.PRL, _ = o.Get(m, dhcp4.OptParameterList)
 	q.VendorClass, _ = o.Get(m, dhcp4.OptVendorClass)
+	q.UserClass, _ = o.Get(m, dhcp4.OptUserClass)
+	q.VendorIdent, _ = o.Get(m, dhcp4.OptVIVendorClass)
+	q.VendorInfo, _ = o.Get(m, dhcp4.OptVIVendorOpts)
+	q.VendorOptions, _ = o.Get(m, dhcp4.OptVendorSpecific)
+	q.Arch, _ = o.Get(m, dhcp4.OptClientArch)
+	q.FQDN, _ = o.Get(m, dhcp4.OptFQDN)
+	q.VSS, _ = o.Get(m, dhcp4.OptVSS)
+	q.AutoConf, _ = o.Get(m, dhcp4.OptAutoConfigure)
+	q.RapidCommit = o.Has(dhcp4.OptRapidCommit)
+	// q.Options stays nil: expressions are the slow path's (PuntClass).
 
 	c := &q.Client
 	c.HType = q.HType

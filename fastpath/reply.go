@@ -33,16 +33,19 @@ func (h *Handler) encode(f *frame.Frame, m dhcp4.Msg) frame.Reason {
 			salt = uint32(a.Subnet.Base)
 		}
 		var ok bool
-		if block, ok = h.cache.block(a.Options, salt, q.PRL); !ok {
+		if a.Own == nil {
+			block, ok = h.cache.block(a.Options, salt, q.PRL)
+		} else {
+			block, ok = h.cache.assemble(a.Options, q.PRL, a.Own)
+		}
+		if !ok {
 			return frame.PuntNoFit
 		}
 	}
-	// What is echoed comes out of the request's options, over which the reply's
-	// are about to be written.
-	echo := h.echo[:copy(h.echo[:], h.options.Raw(m, dhcp4.OptClientID))]
-	echo = h.echo[:len(echo)+copy(h.echo[len(echo):], h.options.Raw(m, dhcp4.OptRelay))]
+	own := a.Own.Encoded()
+	echo := h.keep(m)
 
-	if max(dhcp4.OffOptions+h.size(len(block)+len(echo)), dhcp4.LenBootp) > room {
+	if max(dhcp4.OffOptions+h.size(len(block)+len(own)+len(echo)), dhcp4.LenBootp) > room {
 		return frame.PuntNoFit
 	}
 
@@ -61,14 +64,13 @@ func (h *Handler) encode(f *frame.Frame, m dhcp4.Msg) frame.Reason {
 		}
 	}
 	w.PutBlock(block)
+	w.PutBlock(own)
 	if a.EchoSubnetSelection {
 		w.PutU32(dhcp4.OptSubnetSelection, uint32(q.SubnetSelection))
 	}
 	if a.Message != "" {
 		w.PutString(dhcp4.OptMessage, a.Message)
 	}
-	// RFC 6842 §3: the client identifier goes back as it came. RFC 3046 §2.2: so
-	// does the relay's information, as the last option.
 	w.PutBlock(echo)
 	n, _ := w.End(dhcp4.LenBootp - dhcp4.OffOptions)
 
@@ -85,7 +87,48 @@ func maxMessage(option57 uint16) int {
 	return min(max(int(option57), dhcp4.MinMaxSize), maxDatagram) - dhcp4.LenIPUDP
 }
 
-// size is the length of the options field with END, for a block and an echo of
+// keep puts what is echoed aside, since it comes out of the request's options,
+// over which the reply's are about to be written. RFC 6842 §3: the client
+// identifier goes back as it came. RFC 3046 §2.2: so does the relay's
+// information, as the last option.
+func (h *Handler) keep(m dhcp4.Msg) []byte {
+	a, n := &h.answer, 0
+	if a.EchoClientID {
+		n = copy(h.echo[:], h.options.Raw(m, dhcp4.OptClientID))
+	}
+	if a.EchoRelay {
+		if a.DropVSS || a.DropVSSControl {
+			n += h.keepRelay(h.echo[n:])
+		} else {
+			n += copy(h.echo[n:], h.options.Raw(m, dhcp4.OptRelay))
+		}
+	}
+	return h.echo[:n]
+}
+
+// keepRelay is option 82 without the sub-options that the relay agent must not
+// see again (RFC 6607 §7.2), and nothing if it holds no others.
+func (h *Handler) keepRelay(to []byte) int {
+	n := 2
+	for r := dhcp4.Relay(h.query.Client.Relay); ; {
+		code, data, rest, ok := r.Next()
+		if !ok {
+			break
+		}
+		if code != dhcp4.SubVSSControl && (code != dhcp4.SubVSS || !h.answer.DropVSS) {
+			to[n], to[n+1] = code, uint8(len(data))
+			n += 2 + copy(to[n+2:], data)
+		}
+		r = rest
+	}
+	if n == 2 {
+		return 0
+	}
+	to[0], to[1] = dhcp4.OptRelay, uint8(n-2)
+	return n
+}
+
+// size is the length of the options field with END, for blocks and an echo of
 // together n bytes. It counts what encode writes.
 func (h *Handler) size(n int) int {
 	a := &h.answer
@@ -117,19 +160,19 @@ func header(m dhcp4.Msg, a *exchange.Answer) {
 	m.SetFlags(a.Flags)
 	m.SetCiaddr(uint32(a.Ciaddr))
 	m.SetYiaddr(uint32(a.Yiaddr))
-	s := a.Subnet
-	if s == nil {
+	b := a.Boot
+	if b == nil {
 		m.SetSiaddr(0)
 		m.ClearNames()
 		return
 	}
-	m.SetSiaddr(uint32(s.NextServer))
-	if len(s.ServerName)|len(s.BootFile) == 0 { // the usual case
+	m.SetSiaddr(uint32(b.NextServer))
+	if len(b.ServerName)|len(b.BootFile) == 0 { // the usual case
 		m.ClearNames()
 		return
 	}
-	m.SetSName(s.ServerName)
-	m.SetFile(s.BootFile)
+	m.SetSName(b.ServerName)
+	m.SetFile(b.BootFile)
 }
 
 // address fills h.headers for the answer (RFC 2131 §4.1). data still has the

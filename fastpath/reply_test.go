@@ -54,7 +54,8 @@ func (r *rig) offer() exchange.Answer {
 		Type: exchange.Offer, Yiaddr: 0xc0000264, ServerID: 0xc0000201, Source: 0xc0000201,
 		To: exchange.ToBroadcast, DestIP: 0xffffffff,
 		HasTimes: true, Valid: 3600, Renew: 1800, Rebind: 3150,
-		Subnet: s, Options: s.Options,
+		Subnet: s, Options: s.Options, EchoClientID: true, EchoRelay: true,
+		Boot: &policy.Boot{NextServer: 0xc0000245, ServerName: []byte("boot.example.net"), BootFile: []byte("pxelinux.0")},
 	}
 }
 
@@ -185,8 +186,10 @@ func TestOptionOrder(t *testing.T) {
 		{"subnet selection (RFC 3011 §2)", []dhcpv4.Modifier{option(55, 1), option(118, 192, 0, 2, 0), option(82, r82...)}, func(a *exchange.Answer) { a.EchoSubnetSelection = true },
 			[]uint8{53, 54, 51, 58, 59, 1, 3, 6, 15, 118, 82}},
 		{"NAK", []dhcpv4.Modifier{option(55, 1), option(82, r82...), option(61, cid...)}, func(a *exchange.Answer) {
-			*a = exchange.Answer{Type: exchange.Nak, ServerID: 0xc0000201, Source: 0xc0000201, DestIP: 0xffffffff, Message: "wrong network"}
+			*a = exchange.Answer{Type: exchange.Nak, ServerID: 0xc0000201, Source: 0xc0000201, DestIP: 0xffffffff, Message: "wrong network", EchoClientID: true, EchoRelay: true}
 		}, []uint8{53, 54, 56, 61, 82}},
+		{"no echo", []dhcpv4.Modifier{option(55, 1), option(82, r82...), option(61, cid...)}, func(a *exchange.Answer) { a.EchoClientID, a.EchoRelay = false, false },
+			[]uint8{53, 54, 51, 58, 59, 1, 3, 6, 15}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, spec())

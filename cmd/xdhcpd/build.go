@@ -20,8 +20,14 @@ func compile(cfg *config.Config, facts map[int]port.Facts) (*policy.Policy, erro
 		Probation:     cfg.DeclineProbation,
 		Options:       options(cfg.Options),
 	}
-	if cfg.Identity == config.IdentityMAC {
-		spec.Identity = policy.IdentityHW
+	spec.Identity = identities[cfg.Identity]
+	spec.SilentReboot, spec.StrictUserClass = cfg.SilentReboot, cfg.StrictUserClass
+	spec.Filters = policy.FilterSpec{
+		Deny: matches(cfg.Filters.Deny), Allow: matches(cfg.Filters.Allow), Enforce: cfg.Filters.Enforce,
+	}
+	spec.Precedence = []policy.Identifier{} // nil has a meaning of its own
+	for _, id := range cfg.ReservationOrder {
+		spec.Precedence = append(spec.Precedence, identifiers[id])
 	}
 	for i, ifc := range cfg.Interfaces {
 		ps := policy.PortSpec{Name: ifc.Name, MAC: facts[i].MAC, Primary: ifc.Address}
@@ -32,38 +38,132 @@ func compile(cfg *config.Config, facts map[int]port.Facts) (*policy.Policy, erro
 		}
 		spec.Ports = append(spec.Ports, ps)
 	}
-	for _, s := range cfg.Subnets {
-		spec.Subnets = append(spec.Subnets, subnet(&s))
+	for i := range cfg.Networks {
+		n := &cfg.Networks[i]
+		ns := policy.NetworkSpec{
+			Name: n.Name, Options: options(n.Options), Links: links(n.Links), Authoritative: n.Authoritative, RapidCommit: n.RapidCommit,
+		}
+		for j := range n.Subnets {
+			ns.Subnets = append(ns.Subnets, subnet(&n.Subnets[j]))
+		}
+		spec.Networks = append(spec.Networks, ns)
 	}
-	for _, c := range cfg.Classes {
-		spec.Classes = append(spec.Classes, policy.ClassSpec{
-			Name: c.Name, VendorClass: []byte(c.Match.VendorClass), Options: options(c.Options),
-		})
+	for i := range cfg.Subnets {
+		spec.Subnets = append(spec.Subnets, subnet(&cfg.Subnets[i]))
+	}
+	for i := range cfg.Classes {
+		c := &cfg.Classes[i]
+		cs := policy.ClassSpec{
+			Name: c.Name, Description: c.Description, Options: options(c.Options), Times: timesOf(c.Lease), Drop: c.Drop,
+			NextServer: c.NextServer, ServerName: c.ServerName, BootFile: c.BootFile,
+		}
+		if c.Match != nil {
+			m := match(c.Match)
+			cs.Match = &m
+		}
+		spec.Classes = append(spec.Classes, cs)
 	}
 	return policy.Build(spec)
 }
 
 func subnet(s *config.Subnet) policy.SubnetSpec {
 	spec := policy.SubnetSpec{
-		ID:     s.ID,
-		Prefix: s.Prefix,
-		Times: policy.Times{
-			Valid: s.Lease.Valid, Renew: s.Lease.Renew, Rebind: s.Lease.Rebind, Min: s.Lease.Min, Max: s.Lease.Max,
-		},
+		ID:         s.ID,
+		Prefix:     s.Prefix,
+		Times:      times(s.Lease),
 		Options:    options(s.Options),
 		NextServer: s.NextServer,
 		ServerName: s.ServerName,
 		BootFile:   s.BootFile,
+		Links:      links(s.Links),
+		Relays:     s.Relays,
+		ServerID:   s.ServerID,
+
+		Authoritative: s.Authoritative,
+		RapidCommit:   s.RapidCommit,
+		Classes:       s.Classes,
+		Deny:          s.Deny,
 	}
-	for _, p := range s.Pools {
-		spec.Pools = append(spec.Pools, policy.PoolSpec{Name: p.Name, Ranges: ranges(p.Ranges)})
-	}
-	for _, r := range s.Reservations {
-		spec.Reservations = append(spec.Reservations, policy.ReservationSpec{
-			MAC: r.MAC[:], Address: r.Address, Options: options(r.Options),
+	for i := range s.Pools {
+		p := &s.Pools[i]
+		spec.Pools = append(spec.Pools, policy.PoolSpec{
+			Name: p.Name, Ranges: ranges(p.Ranges), Options: options(p.Options),
+			Classes: p.Classes, Deny: p.Deny, Times: timesOf(p.Lease), BOOTP: p.BOOTP,
 		})
 	}
+	for i := range s.Reservations {
+		r := &s.Reservations[i]
+		rs := policy.ReservationSpec{
+			ClientID: r.ClientID, CircuitID: r.CircuitID, RemoteID: r.RemoteID, SubscriberID: r.SubscriberID,
+			Address: r.Address, Options: options(r.Options), Classes: r.Classes,
+			NextServer: r.NextServer, ServerName: r.ServerName, BootFile: r.BootFile,
+		}
+		if r.MAC != [6]byte{} {
+			rs.MAC = r.MAC[:]
+		}
+		spec.Reservations = append(spec.Reservations, rs)
+	}
 	return spec
+}
+
+func times(l config.Lease) policy.Times {
+	return policy.Times{Valid: l.Valid, Renew: l.Renew, Rebind: l.Rebind, Min: l.Min, Max: l.Max}
+}
+
+func timesOf(l *config.Lease) *policy.Times {
+	if l == nil {
+		return nil
+	}
+	t := times(*l)
+	return &t
+}
+
+func links(ls []config.Link) []policy.LinkSpec {
+	var out []policy.LinkSpec
+	for _, l := range ls {
+		out = append(out, link(l))
+	}
+	return out
+}
+
+func link(l config.Link) policy.LinkSpec {
+	return policy.LinkSpec{Port: l.Interface, Outer: l.VLAN, Inner: l.InnerVLAN}
+}
+
+// The words of the file and those of the engine.
+var (
+	identities = map[config.Identity]policy.Identity{
+		config.IdentityClientID: policy.IdentityClientID, config.IdentityMAC: policy.IdentityHW, config.IdentityCircuit: policy.IdentityCircuit,
+		config.IdentityRemote: policy.IdentityRemote, config.IdentityCircuitRemote: policy.IdentityCircuitRemote,
+	}
+	identifiers = map[config.Identifier]policy.Identifier{
+		config.ByMAC: policy.ByMAC, config.ByClientID: policy.ByClientID, config.ByCircuitID: policy.ByCircuit,
+		config.ByRemoteID: policy.ByRemote, config.BySubscriberID: policy.BySubscriber,
+	}
+	matchers = map[config.MatchBy]policy.MatchBy{
+		config.MatchAll: policy.MatchAll, config.MatchAny: policy.MatchAny, config.MatchNot: policy.MatchNot,
+		config.MatchClass: policy.MatchClass, config.MatchExpression: policy.MatchExpr, config.MatchKnown: policy.MatchKnown,
+		config.MatchVendorClass: policy.MatchVendorClass, config.MatchUserClass: policy.MatchUserClass,
+		config.MatchVendorID: policy.MatchVendorID, config.MatchMAC: policy.MatchMAC, config.MatchClientID: policy.MatchClientID,
+		config.MatchCircuitID: policy.MatchCircuit, config.MatchRemoteID: policy.MatchRemote,
+		config.MatchSubscriberID: policy.MatchSubscriber, config.MatchRelayID: policy.MatchRelayID, config.MatchRelay: policy.MatchRelay,
+		config.MatchArchitecture: policy.MatchArch, config.MatchLink: policy.MatchLink,
+	}
+)
+
+func match(m *config.Match) policy.Match {
+	return policy.Match{
+		By: matchers[m.By], Value: m.Value, Prefix: m.Prefix, Enterprise: m.Enterprise, Number: m.Number, Net: m.Net,
+		Link: link(m.Link), Name: m.Name, Expr: m.Expression, Of: matches(m.Of),
+	}
+}
+
+func matches(ms []config.Match) []policy.Match {
+	var out []policy.Match
+	for i := range ms {
+		out = append(out, match(&ms[i]))
+	}
+	return out
 }
 
 func ranges(rs []config.Range) []policy.Range {
@@ -77,7 +177,7 @@ func ranges(rs []config.Range) []policy.Range {
 func options(os []config.Option) []policy.Option {
 	out := make([]policy.Option, len(os))
 	for i, o := range os {
-		out[i] = policy.Option{Code: o.Code, Data: o.Data}
+		out[i] = policy.Option{Code: o.Code, Data: o.Data, Always: o.Always}
 	}
 	return out
 }

@@ -24,6 +24,12 @@ type checker struct {
 	reg      *option.Registry
 	problems []Problem
 	warnings []Problem
+
+	// What other parts of the file refer to.
+	ifaces     []string
+	classNames map[string]Place
+	refs       []classRef
+	places     []subnetPlace // of all subnets
 }
 
 func (c *checker) fail(p *path, n *node, format string, args ...any) {

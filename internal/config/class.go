@@ -2,25 +2,26 @@
 
 package config
 
-var (
-	classKeys = keySet{
-		known:  []string{"name", "match", "options"},
-		later:  []string{"lease", "drop"},
-		others: map[string]string{"test": "match", "option-data": "options"},
-	}
-	matchKeys = keySet{
-		known: []string{"vendor-class"},
-		later: []string{
-			"user-class", "vendor-id", "mac", "client-id", "circuit-id", "remote-id", "subscriber-id", "relay",
-			"architecture", "interface", "vlan", "all", "any", "not", "expression",
-		},
-		others: map[string]string{"vendor-class-identifier": "vendor-class", "option-60": "vendor-class"},
-	}
+import (
+	"strings"
+
+	"xdhcp/internal/option"
 )
 
-func (c *checker) classes(p *path, n *node) []Class {
+var classKeys = keySet{
+	known: []string{
+		"name", "description", "match", "options", "always-send", "lease", "drop", "next-server", "server-name", "boot-file",
+	},
+	others: map[string]string{
+		"test": "match", "option-data": "options", "server-hostname": "server-name", "boot-file-name": "boot-file",
+		"valid-lifetime": "lease",
+	},
+}
+
+func (c *checker) classes(p *path, n *node, cfg *Config) []Class {
 	var out []Class
 	seen := map[string]Place{}
+	members := map[string][]classRef{} // by class: the classes that its match names
 	for i, el := range c.items(p, n) {
 		p := item(p, n, i)
 		if !c.isMap(p, el, &classKeys) {
@@ -36,32 +37,105 @@ func (c *checker) classes(p *path, n *node) []Class {
 			seen[name] = v.place
 			cl.Name = name
 		}
-		if v := el.get("match"); v == nil {
-			c.fail(p.at("match"), el, `is missing: which clients? As in {vendor-class: "MSFT 5.0"}`)
-		} else {
-			cl.Match = c.match(p.at("match"), v)
+		if v := el.get("description"); v != nil {
+			cl.Description = c.short(p.at("description"), v, 255)
 		}
+		before := len(c.refs)
+		if v := el.get("match"); v != nil {
+			m := c.match(p.at("match"), v)
+			cl.Match = &m
+		}
+		members[cl.Name] = c.refs[before:len(c.refs):len(c.refs)]
 		if v := el.get("options"); v != nil {
 			cl.Options = c.options(p.at("options"), v)
-		} else {
-			c.warn(p, el, "has no options: it changes nothing")
 		}
+		c.alwaysSend(p, el, cl.Options)
+		if v := el.get("lease"); v != nil {
+			l := c.lease(p.at("lease"), v, cfg.Lease)
+			cl.Lease = &l
+		}
+		if v := el.get("drop"); v != nil {
+			cl.Drop = c.boolean(p.at("drop"), v)
+		}
+		cl.NextServer, cl.ServerName, cl.BootFile = c.boot(p, el)
 		out = append(out, cl)
+	}
+	c.classNames = seen
+	c.circles(out, members)
+	return out
+}
+
+// A classRef is a place where a class is named.
+type classRef struct {
+	name string
+	node *node
+	path *path
+}
+
+// refer notes a place that names a class, to be looked at when all are known.
+func (c *checker) refer(p *path, n *node, name string) {
+	if name != "" {
+		c.refs = append(c.refs, classRef{name, n, p})
+	}
+}
+
+// classList takes names of classes.
+func (c *checker) classList(p *path, n *node) []string {
+	var out []string
+	for i, el := range c.items(p, n) {
+		p := item(p, n, i)
+		if name, ok := c.scalar(p, el, "the name of a class"); ok {
+			c.refer(p, el, name)
+			out = append(out, name)
+		}
 	}
 	return out
 }
 
-func (c *checker) match(p *path, n *node) (m Match) {
-	if !c.isMap(p, n, &matchKeys) {
-		return m
+// namedClasses refuses names of classes that there are none of.
+func (c *checker) namedClasses() {
+	var names []string
+	for name := range c.classNames {
+		names = append(names, name)
 	}
-	v := n.get("vendor-class")
-	if v == nil {
-		if len(n.pairs) == 0 {
-			c.fail(p, n, `is empty: which clients? As in {vendor-class: "MSFT 5.0"}`)
+	for _, r := range c.refs {
+		if _, ok := c.classNames[r.name]; !ok {
+			c.failHint(r.path, r.node, option.Nearest(r.name, names), "there is no class %s", r.name)
 		}
-		return m
 	}
-	m.VendorClass = c.short(p.at("vendor-class"), v, 255)
-	return m
+}
+
+// circles refuses classes whose matches come back to themselves.
+func (c *checker) circles(classes []Class, members map[string][]classRef) {
+	const (
+		unseen = iota
+		open
+		done
+	)
+	state := map[string]int{}
+	var way []string
+	var visit func(name string)
+	visit = func(name string) {
+		state[name] = open
+		way = append(way, name)
+		for _, r := range members[name] {
+			switch state[r.name] {
+			case unseen:
+				visit(r.name)
+			case open:
+				from := way
+				for from[0] != r.name {
+					from = from[1:]
+				}
+				c.fail(r.path, r.node, "classes go round in a circle: %s, %s (%s)", strings.Join(from, ", "), r.name, line(c.classNames[r.name]))
+			}
+		}
+		way = way[:len(way)-1]
+		state[name] = done
+	}
+	for _, cl := range classes {
+		if state[cl.Name] == unseen {
+			visit(cl.Name)
+		}
+	}
 }

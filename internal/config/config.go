@@ -3,6 +3,7 @@
 package config
 
 import (
+	"iter"
 	"net/netip"
 	"strconv"
 )
@@ -23,11 +24,18 @@ type Config struct {
 	OfferHold        uint32 // seconds that an offered address stays held for its client
 	DeclineProbation uint32 // seconds that a declined address stays out of use
 	Identity         Identity
+	// ReservationOrder is the order in which reservations are looked for by one
+	// identifier.
+	ReservationOrder []Identifier
+	SilentReboot     bool // no NAK to a client that is unknown here, unless authoritative
+	StrictUserClass  bool // drop messages whose option 77 has not the form of RFC 3004
+	Filters          Filters
 
-	Lease   Lease    // the top level's times: what a subnet has where it says nothing
-	Options []Option // the top level's, for every subnet
-	Subnets []Subnet
-	Classes []Class
+	Lease    Lease    // the top level's times: what a subnet has where it says nothing
+	Options  []Option // the top level's, for every subnet
+	Networks []Network
+	Subnets  []Subnet // those that are in no shared network
+	Classes  []Class
 
 	// Warnings are about things that are allowed and probably not meant. The
 	// configuration is valid in spite of them.
@@ -54,6 +62,31 @@ type Lease struct {
 	Max    uint32 // where the file is silent both are Valid: the wish does not count
 }
 
+// A Network is a shared network: several subnets on one link.
+type Network struct {
+	Name          string
+	Subnets       []Subnet
+	Options       []Option // for each of the subnets
+	Links         []Link
+	Authoritative *bool // nil: as at the top level
+	RapidCommit   bool
+	At            Place
+}
+
+// A Link is where clients are that no relay agent stands before.
+type Link struct {
+	Interface string
+	VLAN      uint16 // the outer tag's; 0: the whole interface
+	InnerVLAN uint16 // 0: whatever is inside
+}
+
+// Filters decide who is served at all.
+type Filters struct {
+	Deny    []Match
+	Allow   []Match
+	Enforce bool // the file has a list of whom to allow: nobody else is served
+}
+
 // A Subnet is one IPv4 subnet and what its clients get.
 type Subnet struct {
 	ID       uint32 // as given, else a hash of the prefix: stable while the prefix is
@@ -67,7 +100,15 @@ type Subnet struct {
 	ServerName   string     // sname, at most 63 bytes
 	BootFile     string     // file, at most 127 bytes
 	Reservations []Reservation
-	At           Place
+
+	Links         []Link       // clients there are this subnet's
+	Relays        []netip.Addr // and those behind these relay agents
+	ServerID      netip.Addr   // option 54; not valid: the interface's address
+	Authoritative *bool        // nil: as on the shared network or at the top level
+	RapidCommit   bool
+	// Classes and Deny restrict all pools.
+	Classes, Deny []string
+	At            Place
 }
 
 // A Pool is a range of addresses for clients without a reservation.
@@ -78,40 +119,57 @@ type Pool struct {
 	// Ranges is what is left of it after `exclude`, in ascending order. The
 	// addresses of reservations are still inside.
 	Ranges []Range
-	At     Place
+
+	Options       []Option
+	Lease         *Lease   // nil: the subnet's
+	Classes, Deny []string // whose clients may have the addresses (none: all), and whose may not
+	BOOTP         bool     // clients without DHCP may have them too, for ever
+	At            Place
 }
 
 // A Range is the addresses from First to Last, both included.
 type Range struct{ First, Last netip.Addr }
 
-// A Reservation gives one client an address, options, or both.
+// A Reservation gives one client an address, options, or both. The client has
+// every identifier that is set.
 type Reservation struct {
-	MAC      [6]byte
-	Address  netip.Addr // not valid: one from the pools
-	Hostname string     // Options holds it as option 12 already
-	Options  []Option   // over those of the subnet and the top level
-	At       Place
+	MAC          [6]byte // zeros: not by this
+	ClientID     []byte  // option 61
+	CircuitID    []byte  // sub-option 1 of option 82
+	RemoteID     []byte  // sub-option 2
+	SubscriberID []byte  // sub-option 6
+
+	Address    netip.Addr // not valid: one from the pools
+	Hostname   string     // Options holds it as option 12 already
+	Options    []Option   // over those of the subnet and the top level
+	Classes    []string   // that the client is in, whatever they match
+	NextServer netip.Addr // these three where they are not the subnet's
+	ServerName string
+	BootFile   string
+	At         Place
 }
 
-// A Class is a set of clients with options of its own.
+// A Class is a set of clients with options and more of its own.
 type Class struct {
-	Name    string
-	Match   Match
-	Options []Option
-	At      Place
-}
-
-// A Match says which clients are in a class.
-type Match struct {
-	VendorClass string // option 60, exactly
+	Name        string
+	Description string // what clients are told that ask for the classes
+	Match       *Match // nil: those whose reservation says so
+	Options     []Option
+	Lease       *Lease // nil: the pool's or the subnet's
+	Drop        bool   // no answer
+	NextServer  netip.Addr
+	ServerName  string
+	BootFile    string
+	At          Place
 }
 
 // An Option is one encoded option.
 type Option struct {
-	Code uint8
-	Name string
-	Data []byte // up to maxOption bytes; more than 255 go out in pieces (RFC 3396)
-	At   Place
+	Code   uint8
+	Name   string
+	Data   []byte // up to maxOption bytes; more than 255 go out in pieces (RFC 3396)
+	At     Place
+	Always bool // also to clients that do not ask for it
 }
 
 // A Place is a position in the file, counted from 1.
@@ -159,17 +217,54 @@ type Identity uint8
 const (
 	IdentityClientID Identity = iota // option 61, without it the hardware address (RFC 2131 §2)
 	IdentityMAC                      // always the hardware address
+	// The line owns the address: sub-options 1, 2, both of option 82. Messages
+	// without them go by IdentityClientID.
+	IdentityCircuit
+	IdentityRemote
+	IdentityCircuitRemote
 )
 
 func (i Identity) String() string { return word(identityWords, uint8(i)) }
+
+// Identifier is what a reservation knows its client by.
+type Identifier uint8
+
+const (
+	ByMAC Identifier = iota
+	ByClientID
+	ByCircuitID
+	ByRemoteID
+	BySubscriberID
+)
+
+func (i Identifier) String() string { return word(identifierWords, uint8(i)) }
 
 // The words of the file, in the order of the constants above.
 var (
 	xdpWords        = []string{"auto", "native", "generic", "off"}
 	waitWords       = []string{"poll", "busy"}
 	durabilityWords = []string{"sync", "async"}
-	identityWords   = []string{"client-id", "mac"}
+	identityWords   = []string{"client-id", "mac", "circuit-id", "remote-id", "circuit-remote"}
+	identifierWords = []string{"mac", "client-id", "circuit-id", "remote-id", "subscriber-id"}
 )
+
+// All goes through the subnets: those of the shared networks, then the others.
+func (c *Config) All() iter.Seq[*Subnet] {
+	return func(yield func(*Subnet) bool) {
+		for i := range c.Networks {
+			for j := range c.Networks[i].Subnets {
+				if !yield(&c.Networks[i].Subnets[j]) {
+					return
+				}
+			}
+		}
+		for i := range c.Subnets {
+			if !yield(&c.Subnets[i]) {
+				return
+			}
+		}
+	}
+}
 
 func word(words []string, i uint8) string {
 	if int(i) < len(words) {

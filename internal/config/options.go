@@ -236,3 +236,6 @@ func (c *checker) definitions(p *path, n *node) {
 		}
 	}
 }
+
+// RefusedOption says why a configuration cannot set an option, or nothing.
+func RefusedOption(code uint8) string { return refused[code] }

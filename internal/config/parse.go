@@ -20,13 +20,13 @@ const (
 var topKeys = keySet{
 	known: []string{
 		"interfaces", "state", "durability", "authoritative", "offer-hold", "decline-probation", "identity",
-		"lease", "options", "option-definitions", "subnets", "classes",
+		"lease", "options", "always-send", "option-definitions", "shared-networks", "subnets", "classes", "filters",
+		"reservation-order", "silent-reboot", "strict-user-class",
 	},
-	later: []string{"shared-networks"},
 	others: map[string]string{
 		"subnet": "subnets", "subnet4": "subnets", "interface": "interfaces", "option-data": "options",
 		"option-def": "option-definitions", "client-classes": "classes", "probation": "decline-probation",
-		"lease-time": "lease", "valid-lifetime": "lease", "host-reservation-identifiers": "identity",
+		"lease-time": "lease", "valid-lifetime": "lease", "host-reservation-identifiers": "reservation-order",
 		"interfaces-config": "interfaces", "decline-probation-period": "decline-probation",
 	},
 }
@@ -40,7 +40,7 @@ func Parse(file string, data []byte) (*Config, []Problem) {
 	}
 	c.text = strings.TrimPrefix(c.text, "\ufeff")
 	if isKea(c.text) {
-		c.fail(nil, nil, "is a configuration of Kea, which is not supported yet")
+		c.fail(nil, nil, "is a configuration of Kea: xdhcpd import kea makes one of ours of it")
 		return nil, c.problems
 	}
 	top, err := read(c.text)
@@ -85,6 +85,7 @@ func (c *checker) top(n *node) *Config {
 		State:            DefaultState,
 		OfferHold:        DefaultOfferHold,
 		DeclineProbation: DefaultDeclineProbation,
+		ReservationOrder: []Identifier{ByMAC, ByClientID, ByCircuitID, ByRemoteID, BySubscriberID},
 		Lease:            Lease{Valid: DefaultValid, Min: DefaultValid, Max: DefaultValid},
 	}
 	var root *path
@@ -97,6 +98,9 @@ func (c *checker) top(n *node) *Config {
 	}
 	if v := n.get("interfaces"); v != nil {
 		cfg.Interfaces = c.interfaces(root.at("interfaces"), v)
+		for _, ifc := range cfg.Interfaces {
+			c.ifaces = append(c.ifaces, ifc.Name)
+		}
 	} else {
 		c.fail(root.at("interfaces"), n, "is missing: name the interfaces to serve, as in [eth1]")
 	}
@@ -116,7 +120,7 @@ func (c *checker) top(n *node) *Config {
 		cfg.DeclineProbation = c.limited(root.at("decline-probation"), v, cfg.DeclineProbation)
 	}
 	if v := n.get("identity"); v != nil {
-		cfg.Identity = c.identity(root.at("identity"), v)
+		cfg.Identity = Identity(c.word(root.at("identity"), v, identityWords))
 	}
 	if v := n.get("lease"); v != nil {
 		cfg.Lease = c.lease(root.at("lease"), v, cfg.Lease)
@@ -124,26 +128,32 @@ func (c *checker) top(n *node) *Config {
 	if v := n.get("options"); v != nil {
 		cfg.Options = c.options(root.at("options"), v)
 	}
+	c.alwaysSend(root, n, cfg.Options)
+	if v := n.get("reservation-order"); v != nil {
+		cfg.ReservationOrder = c.order(root.at("reservation-order"), v)
+	}
+	if v := n.get("silent-reboot"); v != nil {
+		cfg.SilentReboot = c.boolean(root.at("silent-reboot"), v)
+	}
+	if v := n.get("strict-user-class"); v != nil {
+		cfg.StrictUserClass = c.boolean(root.at("strict-user-class"), v)
+	}
 	if v := n.get("classes"); v != nil {
-		cfg.Classes = c.classes(root.at("classes"), v)
+		cfg.Classes = c.classes(root.at("classes"), v, cfg)
+	}
+	if v := n.get("filters"); v != nil {
+		cfg.Filters = c.filters(root.at("filters"), v)
+	}
+	if v := n.get("shared-networks"); v != nil {
+		cfg.Networks = c.networks(root.at("shared-networks"), v, cfg)
 	}
 	if v := n.get("subnets"); v != nil {
-		cfg.Subnets = c.subnets(root.at("subnets"), v, cfg)
-	} else {
+		cfg.Subnets = c.subnets(root.at("subnets"), v, cfg.Lease, cfg.Options)
+	} else if n.get("shared-networks") == nil {
 		c.fail(root.at("subnets"), n, "is missing: name at least one subnet, as in [{subnet: 192.0.2.0/24, pools: [192.0.2.10-192.0.2.99]}]")
 	}
+	c.overlaps()
+	c.ids()
+	c.namedClasses()
 	return cfg
-}
-
-// laterIdentities are words that will be understood.
-var laterIdentities = []string{"circuit-id", "remote-id", "circuit-remote", "flex-id"}
-
-func (c *checker) identity(p *path, n *node) Identity {
-	for _, w := range laterIdentities {
-		if n.kind == scalarNode && n.text == w {
-			c.fail(p, n, "%s is not supported yet", w)
-			return 0
-		}
-	}
-	return Identity(c.word(p, n, identityWords))
 }

@@ -12,9 +12,11 @@ import (
 )
 
 var poolKeys = keySet{
-	known:  []string{"range"},
-	later:  []string{"options", "classes", "lease", "exclude", "id"},
-	others: map[string]string{"pool": "range", "addresses": "range"},
+	known: []string{"range", "options", "always-send", "classes", "deny", "lease", "bootp"},
+	later: []string{"exclude", "id"},
+	others: map[string]string{
+		"pool": "range", "addresses": "range", "option-data": "options", "client-class": "classes",
+	},
 }
 
 // span is a range of addresses as numbers, and where in the file it is.
@@ -127,6 +129,10 @@ func (c *checker) pools(p *path, n *node, s *Subnet, routers []netip.Addr) []Poo
 				c.fail(p.at("range"), el, "is missing: which addresses?")
 				continue
 			}
+		}
+		pool := Pool{Name: v.text, At: v.place}
+		if el.kind == mapNode {
+			c.pool(p, el, &pool, s)
 			p = p.at("range")
 		}
 		r, ok := c.span(p, v, s.Prefix)
@@ -135,7 +141,8 @@ func (c *checker) pools(p *path, n *node, s *Subnet, routers []netip.Addr) []Poo
 		}
 		r.pool = len(out)
 		spans = append(spans, r)
-		out = append(out, Pool{Name: v.text, Range: Range{addr(r.first), addr(r.last)}, At: v.place})
+		pool.Range = Range{addr(r.first), addr(r.last)}
+		out = append(out, pool)
 	}
 	slices.SortStableFunc(spans, func(a, b span) int { return cmp.Compare(a.first, b.first) })
 	c.poolOverlaps(spans)
@@ -158,6 +165,27 @@ func (c *checker) pools(p *path, n *node, s *Subnet, routers []netip.Addr) []Poo
 		c.poolEdges(r, left, s.Prefix)
 	}
 	return out
+}
+
+// pool fills in what a pool says beside its range.
+func (c *checker) pool(p *path, n *node, pool *Pool, s *Subnet) {
+	if v := n.get("options"); v != nil {
+		pool.Options = c.options(p.at("options"), v)
+	}
+	c.alwaysSend(p, n, pool.Options)
+	if v := n.get("lease"); v != nil {
+		l := c.lease(p.at("lease"), v, s.Lease)
+		pool.Lease = &l
+	}
+	if v := n.get("classes"); v != nil {
+		pool.Classes = c.classList(p.at("classes"), v)
+	}
+	if v := n.get("deny"); v != nil {
+		pool.Deny = c.classList(p.at("deny"), v)
+	}
+	if v := n.get("bootp"); v != nil {
+		pool.BOOTP = c.boolean(p.at("bootp"), v)
+	}
 }
 
 // poolOverlaps names both places of pools that share addresses. The spans are

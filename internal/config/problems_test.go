@@ -64,10 +64,12 @@ func TestTopProblems(t *testing.T) {
 		{"offer-hold: 0", []string{`1:13: offer-hold: must be at least one second`}},
 		{"offer-hold: infinite", []string{`1:13: offer-hold: must not be infinite`}},
 		{"decline-probation: 10x", []string{`1:20: decline-probation: "10x" is not a time: write seconds, or a sum such as 1d12h or 52m30s, or infinite`}},
-		{"identity: hostname", []string{`1:11: identity: "hostname" is not client-id or mac`}},
-		{"identity: circuit-id", []string{`1:11: identity: circuit-id is not supported yet`}},
+		{"identity: hostname", []string{`1:11: identity: "hostname" is not client-id, mac, circuit-id, remote-id or circuit-remote`}},
+		{"reservation-order: [mac, mac, duid]", []string{
+			"1:26: reservation-order[1]: mac is there twice",
+			`1:31: reservation-order[2]: "duid" is not mac, client-id, circuit-id, remote-id or subscriber-id`,
+		}},
 		{"state: ''", []string{`1:8: state: is empty: leave it out instead`}},
-		{"shared-networks: []", []string{`1:1: shared-networks: is not supported yet`}},
 		{"subnets: []", []string{`1:10: subnets: is empty: at least one subnet is wanted`}},
 		{"subnets:", []string{`1:9: subnets: has no value: a list is wanted`}},
 		{"subnets: 5", []string{`1:10: subnets: is one value; a map is wanted: {subnet: …}`}},
@@ -91,7 +93,7 @@ func TestFileProblems(t *testing.T) {
 		{"a: *x\n", []string{"1:4: no anchor &x before this"}},
 		{"a: 1\n---\nb: 1\n", []string{"3:2: a second document begins: a configuration is one"}},
 		{"a: \xff\n", []string{" is not UTF-8"}},
-		{"// Kea\n{ \"Dhcp4\": { \"subnet4\": [] } }\n", []string{" is a configuration of Kea, which is not supported yet"}},
+		{"// Kea\n{ \"Dhcp4\": { \"subnet4\": [] } }\n", []string{" is a configuration of Kea: xdhcpd import kea makes one of ours of it"}},
 		{strings.Repeat("[", 200), []string{"1:101: more than 100 levels deep"}},
 		{strings.Repeat("- ", 200), []string{"1:201: more than 100 levels deep"}},
 		{strings.Repeat(" ", 300) + "a: 1", []string{"1:301: more than 200 columns to the right"}},
@@ -160,7 +162,27 @@ func TestSubnetProblems(t *testing.T) {
 		{"{subnet: '2001:db8::/32', delegate: [], anything: 1}", []string{"1:20: subnets[0].subnet: DHCPv6 is not served yet: 2001:db8::/32"}},
 		{"{subnet: 192.0.2.0/24, pool: [192.0.2.10]}", []string{"1:34: subnets[0].pool: unknown key (did you mean pools?)"}},
 		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], gateway: 192.0.2.1}", []string{"1:55: subnets[0].gateway: unknown key (did you mean options: {routers: …}?)"}},
-		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], relays: [10.0.0.1]}", []string{"1:55: subnets[0].relays: is not supported yet"}},
+		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], limits: 5}", []string{"1:55: subnets[0].limits: is not supported yet"}},
+		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], relays: [10.0.0.1, 224.0.0.1, 10.0.0.1]}", []string{
+			"1:74: subnets[0].relays[1]: 224.0.0.1 is for multicast",
+			"1:85: subnets[0].relays[2]: 10.0.0.1 is there twice",
+		}},
+		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], server-id: 127.0.0.1}", []string{"1:66: subnets[0].server-id: 127.0.0.1 is for the loopback"}},
+		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], links: [eth11, {vlan: 5}, {interface: eth1, inner-vlan: 9}, eth1, eth1]}", []string{
+			"1:63: subnets[0].links[0]: eth11 is not one of the interfaces that are served (did you mean eth1?)",
+			"1:70: subnets[0].links[1].interface: is missing: which one?",
+			"1:111: subnets[0].links[2].inner-vlan: needs vlan: the outer tag's",
+			"1:121: subnets[0].links[4]: is there twice",
+		}},
+		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], links: {interface: eth1, vlan: 4095}}", []string{`1:86: subnets[0].links.vlan: "4095" is not a number from 1 to 4094`}},
+		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], classes: [phones], deny: phone}", []string{
+			"1:65: subnets[0].classes[0]: there is no class phones",
+			"1:80: subnets[0].deny: there is no class phone",
+		}},
+		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], always-send: [routers, nosuch]}", []string{
+			"1:69: subnets[0].always-send[0]: routers is not among the options here",
+			"1:78: subnets[0].always-send[1]: unknown option",
+		}},
 		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], id: 0}", []string{`1:59: subnets[0].id: "0" is not a number from 1 to 4294967294`}},
 		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], id: 7}, {subnet: 10.0.0.0/8, pools: [10.0.0.1], id: 7}",
 			[]string{"1:107: subnets[1].id: 7 is the id of 192.0.2.0/24 already (subnets[0]), in line 1"}},
@@ -208,7 +230,13 @@ func TestPoolProblems(t *testing.T) {
 		{"pools: [192.0.2.0]", []string{"1:42: subnets[0].pools[0]: has the network address 192.0.2.0 of 192.0.2.0/24 in it"}},
 		{"pools: [192.0.2.10-192.0.2.12], exclude: [192.0.2.0/28]", []string{"1:42: subnets[0].pools[0]: has no address left when exclude and the routers are taken away"}},
 		{"pools: [192.0.2.10], exclude: [192.0.3.1]", []string{"1:65: subnets[0].exclude[0]: 192.0.3.1 is not inside 192.0.2.0/24"}},
-		{"pools: [{range: 192.0.2.10, options: {}}]", []string{"1:62: subnets[0].pools[0].options: is not supported yet"}},
+		{"pools: [{range: 192.0.2.10, exclude: []}]", []string{"1:62: subnets[0].pools[0].exclude: is not supported yet"}},
+		{"pools: [{range: 192.0.2.10, options: {router: 192.0.2.1}, bootp: 5, lease: {renew: 2h}, classes: x}]", []string{
+			"1:72: subnets[0].pools[0].options.router: unknown option (did you mean routers?)",
+			`1:99: subnets[0].pools[0].bootp: "5" is neither true nor false`,
+			"1:117: subnets[0].pools[0].lease.renew: 2h is after the lease's end, 1h",
+			"1:131: subnets[0].pools[0].classes: there is no class x",
+		}},
 		{"pools: [{}]", []string{"1:42: subnets[0].pools[0].range: is missing: which addresses?"}},
 		{"pools: [192.0.2.1-192.0.2.20], options: {routers: [192.0.2.1, 198.51.100.1]}", []string{
 			"warning 1:42: subnets[0].pools[0]: has the router 192.0.2.1 in it, which is left out: add it to exclude",
@@ -239,9 +267,19 @@ func TestReservationProblems(t *testing.T) {
 			"5:10: subnets[0].reservations[0].hw-address: unknown key (did you mean mac?)",
 			"5:41: subnets[0].reservations[0].ip-address: unknown key (did you mean address?)",
 		}},
-		{"- {client-id: hex:00, address: 192.0.2.5}", []string{
+		{"- {flex-id: hex:00, address: 192.0.2.5}", []string{
 			"5:9: subnets[0].reservations[0].mac: is missing: whose reservation is it?",
-			"5:10: subnets[0].reservations[0].client-id: is not supported yet",
+			"5:10: subnets[0].reservations[0].flex-id: is not supported yet",
+		}},
+		{"- {client-id: hex:0, circuit-id: '', address: 192.0.2.5}", []string{
+			`5:21: subnets[0].reservations[0].client-id: "hex:0" has an odd number of digits`,
+			"5:40: subnets[0].reservations[0].circuit-id: is empty",
+		}},
+		{"- {client-id: a, address: 192.0.2.5}\n      - {client-id: 'hex:61', address: 192.0.2.6}\n      - {client-id: a, mac: 02:00:00:00:00:01, address: 192.0.2.7}",
+			[]string{"6:9: subnets[0].reservations[1]: the client has a reservation already, in line 5"}},
+		{"- {mac: 02:00:00:00:00:01, classes: [x], next-server: y}", []string{
+			"5:44: subnets[0].reservations[0].classes[0]: there is no class x",
+			`5:61: subnets[0].reservations[0].next-server: "y" is not an IPv4 address`,
 		}},
 		{"- {mac: 02:00:00:00:00:01, hostname: 'a b'}", []string{`5:44: subnets[0].reservations[0].hostname: "a b" is not a host name: it has a space or another character in it that none has`}},
 		{"- {mac: 02:00:00:00:00:01, hostname: a, options: {host-name: b}}", []string{"5:44: subnets[0].reservations[0].hostname: is given already as option host-name, in line 5"}},
@@ -300,17 +338,69 @@ func TestDefinitionProblems(t *testing.T) {
 }
 
 func TestClassProblems(t *testing.T) {
+	match := func(m string) string { return "{name: w, match: " + m + "}" }
 	for _, tt := range []bad{
-		{"{name: w, options: {log-servers: 10.0.0.1}}", []string{`1:11: classes[0].match: is missing: which clients? As in {vendor-class: "MSFT 5.0"}`}},
 		{"{match: {vendor-class: MSFT 5.0}, options: {log-servers: 10.0.0.1}}", []string{"1:11: classes[0].name: is missing: what is the class called?"}},
-		{"{name: w, match: {vendor-class: x}}", []string{"warning 1:11: classes[0]: has no options: it changes nothing"}},
-		{"{name: w, match: {}, options: {log-servers: 10.0.0.1}}", []string{`1:28: classes[0].match: is empty: which clients? As in {vendor-class: "MSFT 5.0"}`}},
-		{"{name: w, match: {circuit-id: x}, options: {log-servers: 10.0.0.1}}", []string{"1:29: classes[0].match.circuit-id: is not supported yet"}},
-		{"{name: w, match: {vendorclass: x}, options: {log-servers: 10.0.0.1}}", []string{"1:29: classes[0].match.vendorclass: unknown key (did you mean vendor-class?)"}},
-		{"{name: w, match: {vendor-class: x}, options: {log-servers: 10.0.0.1}}, {name: w, match: {vendor-class: y}, options: {log-servers: 10.0.0.1}}",
-			[]string{"1:89: classes[1].name: there is a class w already, in line 1"}},
+		{"{name: w}, {name: w}", []string{"1:29: classes[1].name: there is a class w already, in line 2"}},
+		{match("{}"), []string{`1:28: classes[0].match: is empty: which clients? As in {vendor-class: "MSFT 5.0"}`}},
+		{match("{expression: [x]}"), []string{"1:41: classes[0].match.expression: is a list; an expression is wanted"}},
+		{match("{vendorclass: x}"), []string{"1:29: classes[0].match.vendorclass: unknown key (did you mean vendor-class?)"}},
+		{match("{vendor-class: {begins: x}}"), []string{
+			"1:43: classes[0].match.vendor-class.prefix: is missing",
+			"1:44: classes[0].match.vendor-class.begins: unknown key",
+		}},
+		{match("{vendor-class: [a, '', hex:0g]}"), []string{
+			"1:47: classes[0].match.vendor-class[1]: is empty",
+			`1:51: classes[0].match.vendor-class[2]: "hex:0g": hexadecimal digits are wanted after hex:`,
+		}},
+		{match("{mac: 02:00:00}"), []string{`1:34: classes[0].match.mac: "02:00:00" is not a MAC address such as 02:00:00:00:00:01`}},
+		{match("{mac: {prefix: 02:00:0}}"), []string{`1:43: classes[0].match.mac.prefix: "02:00:0" is not the beginning of a MAC address such as 02:00:00`}},
+		{match("{vendor-id: {data: x}}"), []string{"1:40: classes[0].match.vendor-id.enterprise: is missing: the number that IANA gave the vendor"}},
+		{match("{architecture: 65536, vlan: 0}"), []string{
+			`1:43: classes[0].match.architecture: "65536" is not a number from 0 to 65535`,
+			`1:56: classes[0].match.vlan: "0" is not a number from 1 to 4094`,
+		}},
+		{match("{relay: 10.0.0.1/8}"), []string{"1:36: classes[0].match.relay: 10.0.0.1/8 has bits set after its length (did you mean 10.0.0.0/8?)"}},
+		{match("{interface: eth9}"), []string{"1:40: classes[0].match.interface: eth9 is not one of the interfaces that are served (did you mean eth1?)"}},
+		{match("{any: []}"), []string{"1:34: classes[0].match.any: is empty"}},
+		{match("{known: perhaps}"), []string{`1:36: classes[0].match.known: "perhaps" is neither true nor false`}},
+		{match("{class: x}"), []string{"1:36: classes[0].match.class: there is no class x (did you mean w?)"}},
+		{match("{not: {class: w}}"), []string{"1:42: classes[0].match.not.class: classes go round in a circle: w, w (line 2)"}},
+		{"{name: a, match: {class: b}}, {name: b, match: {any: [{known: true}, {class: a}]}}",
+			[]string{"1:88: classes[1].match.any[1].class: classes go round in a circle: a, b, a (line 2)"}},
 	} {
-		checkProblems(t, fits("classes: ["+tt.fragment+"]"), tt.want)
+		checkProblems(t, fits("interfaces: [eth1]\nclasses: ["+tt.fragment+"]"), nextLine(tt.want))
+	}
+}
+
+// nextLine moves places one line down: the fragments above follow another line.
+func nextLine(want []string) []string {
+	out := make([]string, len(want))
+	for i, w := range want {
+		out[i] = "2" + strings.TrimPrefix(w, "1")
+	}
+	return out
+}
+
+func TestNetworkProblems(t *testing.T) {
+	for _, tt := range []bad{
+		{"shared-networks: [{name: a}]", []string{"1:19: shared-networks[0].subnets: is missing: at least one subnet is wanted"}},
+		{"shared-networks: [{subnets: [{subnet: 10.0.0.0/8, pools: [10.0.0.1]}]}]", []string{"1:19: shared-networks[0].name: is missing: what is the network called?"}},
+		{"shared-networks: [{name: a, subnets: [{subnet: 10.0.0.0/8, pools: [10.0.0.1]}]}, {name: a, subnets: [{subnet: 10.1.0.0/16, id: 4, pools: [10.1.0.1]}]}]", []string{
+			"1:89: shared-networks[1].name: there is a shared network a already, in line 1",
+			"1:111: shared-networks[1].subnets[0].subnet: 10.1.0.0/16 overlaps 10.0.0.0/8 (shared-networks[0].subnets[0].subnet) in line 1",
+		}},
+		{"shared-networks: [{name: a, interfce: x, subnets: []}]", []string{
+			"1:29: shared-networks[0].interfce: unknown key",
+			"1:51: shared-networks[0].subnets: is empty: at least one subnet is wanted",
+		}},
+		{"filters: {deny: {mac: x}, allow: [], drop: 1}", []string{
+			`1:23: filters.deny.mac: "x" is not a MAC address such as 02:00:00:00:00:01`,
+			"1:34: filters.allow: is empty",
+			"1:38: filters.drop: unknown key (did you mean deny?)",
+		}},
+	} {
+		checkProblems(t, fits(tt.fragment), tt.want)
 	}
 }
 

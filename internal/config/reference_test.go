@@ -44,7 +44,7 @@ func TestReferenceDefaults(t *testing.T) {
 		}
 		kept = append(kept, l)
 	}
-	if defaults != 13 {
+	if defaults != 19 {
 		t.Errorf("%d defaults", defaults)
 	}
 	bare := mustParse(t, strings.Join(kept, "\n"))
@@ -66,7 +66,8 @@ func TestReferenceIsComplete(t *testing.T) {
 
 var keySets = map[string]*keySet{
 	"top": &topKeys, "interfaces": &interfaceKeys, "lease": &leaseKeys, "option-definitions": &definitionKeys,
-	"classes": &classKeys, "match": &matchKeys, "subnets": &subnetKeys, "pools": &poolKeys, "reservations": &reservationKeys,
+	"shared-networks": &networkKeys, "links": &linkKeys, "filters": &filterKeys,
+	"classes": &classKeys, "match": &matchKeys, "prefix": &prefixKeys, "vendor-id": &vendorIDKeys, "subnets": &subnetKeys, "pools": &poolKeys, "reservations": &reservationKeys,
 }
 
 // A name that leads to another, or that will have a meaning, is not a key.

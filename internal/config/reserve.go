@@ -10,11 +10,15 @@ import (
 )
 
 var reservationKeys = keySet{
-	known: []string{"mac", "address", "hostname", "options"},
-	later: []string{"client-id", "circuit-id", "remote-id", "duid", "flex-id", "subscriber-id", "next-server", "server-name", "boot-file", "lease", "classes"},
+	known: []string{
+		"mac", "client-id", "circuit-id", "remote-id", "subscriber-id", "address", "hostname", "options", "always-send", "classes",
+		"next-server", "server-name", "boot-file",
+	},
+	later: []string{"flex-id", "lease"},
 	others: map[string]string{
 		"hw-address": "mac", "hwaddr": "mac", "hardware": "mac", "ethernet": "mac", "hardware-ethernet": "mac",
 		"ip": "address", "ip-address": "address", "ipv4": "address", "fixed-address": "address",
+		"duid": "client-id", "client-classes": "classes", "boot-file-name": "boot-file", "server-hostname": "server-name",
 		"name": "hostname", "host": "hostname", "host-name": "hostname", "option-data": "options",
 	},
 }
@@ -25,6 +29,7 @@ func (c *checker) reservations(p *path, n *node, subnet netip.Prefix) []Reservat
 	items := c.items(p, n)
 	out := make([]Reservation, 0, len(items))
 	macs := make(map[[6]byte]int32, len(items))
+	others := map[string]int32{} // by more than the MAC address
 	addrs := make(map[netip.Addr]int32, len(items))
 	for i, el := range items {
 		p := path{up: p, index: i}
@@ -35,15 +40,21 @@ func (c *checker) reservations(p *path, n *node, subnet netip.Prefix) []Reservat
 			continue
 		}
 		r := Reservation{At: el.place}
-		if v := el.get("mac"); v == nil {
-			c.fail(p.at("mac"), el, "is missing: whose reservation is it?")
-		} else if mac, ok := c.mac(&p, v); ok {
-			r.MAC = mac
-			if first, twice := macs[mac]; twice {
-				at := items[first]
-				c.fail(p.at("mac"), v, "%s has a reservation already, in %s", v.text, line(at.get("mac").place))
+		c.identifiers(&p, el, &r)
+		switch {
+		case r.identified():
+			key := r.key()
+			if first, twice := others[key]; twice {
+				c.fail(&p, el, "the client has a reservation already, in %s", line(items[first].place))
 			} else {
-				macs[mac] = int32(i)
+				others[key] = int32(i)
+			}
+		case r.MAC != [6]byte{}:
+			if first, twice := macs[r.MAC]; twice {
+				v := el.get("mac")
+				c.fail(p.at("mac"), v, "%s has a reservation already, in %s", v.text, line(items[first].get("mac").place))
+			} else {
+				macs[r.MAC] = int32(i)
 			}
 		}
 		if v := el.get("address"); v != nil {
@@ -56,18 +67,73 @@ func (c *checker) reservations(p *path, n *node, subnet netip.Prefix) []Reservat
 					addrs[a] = int32(i)
 				}
 			}
-		} else if el.get("hostname") == nil && el.get("options") == nil {
+		} else if !reserves(el) {
 			c.fail(p.at("address"), el, "is missing: what is reserved?")
 		}
 		if v := el.get("options"); v != nil {
 			r.Options = c.options(p.at("options"), v)
 		}
+		c.alwaysSend(&p, el, r.Options)
+		if v := el.get("classes"); v != nil {
+			r.Classes = c.classList(p.at("classes"), v)
+		}
+		r.NextServer, r.ServerName, r.BootFile = c.boot(&p, el)
 		if v := el.get("hostname"); v != nil {
 			c.hostname(p.at("hostname"), v, &r)
 		}
 		out = append(out, r)
 	}
 	return out
+}
+
+// reserves says whether a reservation without an address has anything else.
+func reserves(n *node) bool {
+	for _, key := range []string{"hostname", "options", "classes", "next-server", "server-name", "boot-file"} {
+		if n.get(key) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// identifiers takes what the client is known by.
+func (c *checker) identifiers(p *path, n *node, r *Reservation) {
+	none := true
+	for i := range n.pairs {
+		v := n.pairs[i].value
+		switch key := n.pairs[i].key.text; key {
+		case "mac":
+			r.MAC, _ = c.mac(p, v)
+		case "client-id":
+			r.ClientID = c.octets(p.at(key), v)
+		case "circuit-id":
+			r.CircuitID = c.octets(p.at(key), v)
+		case "remote-id":
+			r.RemoteID = c.octets(p.at(key), v)
+		case "subscriber-id":
+			r.SubscriberID = c.octets(p.at(key), v)
+		default:
+			continue
+		}
+		none = false
+	}
+	if none {
+		c.fail(p.at("mac"), n, "is missing: whose reservation is it?")
+	}
+}
+
+// identified says whether a reservation goes by more than the MAC address.
+func (r *Reservation) identified() bool {
+	return r.ClientID != nil || r.CircuitID != nil || r.RemoteID != nil || r.SubscriberID != nil
+}
+
+// key is the identifiers together.
+func (r *Reservation) key() string {
+	b := append([]byte(nil), r.MAC[:]...)
+	for _, id := range [][]byte{r.ClientID, r.CircuitID, r.RemoteID, r.SubscriberID} {
+		b = append(append(b, byte(len(id))), id...)
+	}
+	return string(b)
 }
 
 func (c *checker) reservedAddr(p *path, n *node, subnet netip.Prefix) (netip.Addr, bool) {

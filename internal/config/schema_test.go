@@ -76,7 +76,11 @@ func schema(t *testing.T) object {
 		options[d.Name] = object{"description": "option " + d.String()[len(d.Name)+1:] + ": " + d.Usage()}
 	}
 
-	top := keys("top", []string{"interfaces", "subnets"}, object{
+	octets := listOf(either(text, keys("prefix", []string{"prefix"}, object{"prefix": text})))
+	number := func(most int) object { return object{"type": "integer", "minimum": 0, "maximum": most} }
+	vlan := object{"type": "integer", "minimum": 1, "maximum": 4094}
+
+	top := keys("top", []string{"interfaces"}, object{
 		"interfaces":         listOf(either(text, ref("interface"))),
 		"state":              text,
 		"durability":         words(durabilityWords),
@@ -86,7 +90,13 @@ func schema(t *testing.T) object {
 		"identity":           words(identityWords),
 		"lease":              ref("lease"),
 		"options":            ref("options"),
+		"always-send":        listOf(text),
 		"option-definitions": listOf(ref("definition")),
+		"shared-networks":    listOf(ref("network")),
+		"filters":            keys("filters", nil, object{"deny": listOf(ref("match")), "allow": listOf(ref("match"))}),
+		"reservation-order":  listOf(words(identifierWords)),
+		"silent-reboot":      boolean,
+		"strict-user-class":  boolean,
 		"subnets":            listOf(ref("subnet")),
 		"classes":            listOf(ref("class")),
 	})
@@ -108,12 +118,30 @@ func schema(t *testing.T) object {
 		"definition": keys("option-definitions", []string{"name", "code", "type"}, object{
 			"name": text, "code": object{"type": "integer", "minimum": 1, "maximum": 254}, "type": text, "array": boolean,
 		}),
-		"class": keys("classes", []string{"name", "match"}, object{
-			"name": text, "match": keys("match", nil, object{"vendor-class": text}), "options": ref("options"),
+		"class": keys("classes", []string{"name"}, object{
+			"name": text, "description": text, "match": ref("match"), "options": ref("options"), "always-send": listOf(text),
+			"lease": ref("lease"), "drop": boolean, "next-server": text, "server-name": text, "boot-file": text,
+		}),
+		"match": keys("match", nil, object{
+			"vendor-class": octets, "user-class": octets, "mac": octets, "client-id": octets, "circuit-id": octets,
+			"remote-id": octets, "subscriber-id": octets, "relay-id": octets, "relay": listOf(text),
+			"vendor-id": listOf(either(number(1<<32-1), keys("vendor-id", []string{"enterprise"}, object{
+				"enterprise": number(1<<32 - 1), "data": either(text, keys("prefix", []string{"prefix"}, object{"prefix": text})),
+			}))),
+			"architecture": listOf(number(65535)), "interface": text, "vlan": vlan, "inner-vlan": vlan,
+			"class": listOf(text), "known": boolean, "expression": text, "all": listOf(ref("match")), "any": listOf(ref("match")), "not": ref("match"),
+		}),
+		"link": either(text, keys("links", []string{"interface"}, object{"interface": text, "vlan": vlan, "inner-vlan": vlan})),
+		"network": keys("shared-networks", []string{"name", "subnets"}, object{
+			"name": text, "subnets": listOf(ref("subnet")), "lease": ref("lease"), "options": ref("options"), "always-send": listOf(text),
+			"links": listOf(ref("link")), "authoritative": boolean, "rapid-commit": boolean,
 		}),
 		"subnet": keys("subnets", []string{"subnet"}, object{
-			"subnet":       text,
-			"pools":        listOf(either(text, keys("pools", []string{"range"}, object{"range": text}))),
+			"subnet": text,
+			"pools": listOf(either(text, keys("pools", []string{"range"}, object{
+				"range": text, "options": ref("options"), "always-send": listOf(text), "classes": listOf(text), "deny": listOf(text),
+				"lease": ref("lease"), "bootp": boolean,
+			}))),
 			"exclude":      ref("addresses"),
 			"lease":        ref("lease"),
 			"options":      ref("options"),
@@ -122,9 +150,16 @@ func schema(t *testing.T) object {
 			"next-server":  text,
 			"server-name":  object{"type": "string", "maxLength": 63},
 			"boot-file":    object{"type": "string", "maxLength": 127},
+			"always-send":  listOf(text),
+			"links":        listOf(ref("link")),
+			"relays":       ref("addresses"),
+			"server-id":    text, "authoritative": boolean, "rapid-commit": boolean,
+			"classes": listOf(text), "deny": listOf(text),
 		}),
-		"reservation": keys("reservations", []string{"mac"}, object{
-			"mac": text, "address": text, "hostname": text, "options": ref("options"),
+		"reservation": keys("reservations", nil, object{
+			"mac": text, "client-id": text, "circuit-id": text, "remote-id": text, "subscriber-id": text,
+			"address": text, "hostname": text, "options": ref("options"), "always-send": listOf(text), "classes": listOf(text),
+			"next-server": text, "server-name": text, "boot-file": text,
 		}),
 	}
 	return top

@@ -13,16 +13,16 @@ import (
 
 var subnetKeys = keySet{
 	known: []string{
-		"subnet", "pools", "exclude", "lease", "options", "reservations", "id", "next-server", "server-name", "boot-file",
+		"subnet", "pools", "exclude", "lease", "options", "always-send", "reservations", "id", "next-server", "server-name", "boot-file",
+		"links", "relays", "server-id", "authoritative", "rapid-commit", "classes", "deny",
 	},
-	later: []string{
-		"interface", "relay", "relays", "vlan", "shared-network", "authoritative", "server-id", "classes", "delegate", "limits", "rapid-commit",
-	},
+	later: []string{"delegate", "limits"},
 	others: map[string]string{
 		"prefix": "subnet", "network": "subnet", "cidr": "subnet", "range": "pools", "pool": "pools",
 		"hosts": "reservations", "static": "reservations", "reservation": "reservations", "lease-time": "lease",
 		"valid-lifetime": "lease", "option-data": "options", "server-hostname": "server-name",
 		"boot-file-name": "boot-file", "filename": "boot-file", "exclusions": "exclude",
+		"interface": "links", "vlan": "links", "relay": "relays", "client-class": "classes", "server-identifier": "server-id",
 		"gateway": "options: {routers: …}", "router": "options: {routers: …}", "routers": "options: {routers: …}",
 		"dns": "options: {domain-name-servers: …}",
 	},
@@ -33,17 +33,18 @@ type subnetPlace struct {
 	prefix netip.Prefix
 	node   *node // of the prefix
 	path   *path
-	id     uint32
 	idNode *node
+	subnet *Subnet
 }
 
-func (c *checker) subnets(p *path, n *node, cfg *Config) []Subnet {
+// subnets takes a list of subnets; options are those that each inherits, the
+// strongest last.
+func (c *checker) subnets(p *path, n *node, above Lease, options ...[]Option) []Subnet {
 	items := c.items(p, n)
 	if n.kind == listNode && len(items) == 0 {
 		c.fail(p, n, "is empty: at least one subnet is wanted")
 	}
 	out := make([]Subnet, 0, len(items))
-	var places []subnetPlace
 	for i, el := range items {
 		p := item(p, n, i)
 		if !c.isMap6(p, el) || !c.isMap(p, el, &subnetKeys) {
@@ -62,14 +63,13 @@ func (c *checker) subnets(p *path, n *node, cfg *Config) []Subnet {
 		s := Subnet{Prefix: prefix, At: el.place}
 		if v := el.get("id"); v != nil {
 			s.ID = c.subnetID(p.at("id"), v)
-			at.id, at.idNode = s.ID, v
+			at.idNode = v
 		}
-		c.subnet(p, el, &s, cfg)
-		places = append(places, at)
+		c.subnet(p, el, &s, above, options)
 		out = append(out, s)
+		at.subnet = &out[len(out)-1] // out has room for all: it does not move
+		c.places = append(c.places, at)
 	}
-	c.overlaps(places)
-	c.ids(places, out)
 	return out
 }
 
@@ -91,23 +91,40 @@ func (c *checker) isMap6(p *path, n *node) bool {
 }
 
 // subnet fills in what does not concern other subnets.
-func (c *checker) subnet(p *path, n *node, s *Subnet, cfg *Config) {
-	s.Lease = cfg.Lease
+func (c *checker) subnet(p *path, n *node, s *Subnet, above Lease, options [][]Option) {
+	s.Lease = above
 	if v := n.get("lease"); v != nil {
-		s.Lease = c.lease(p.at("lease"), v, cfg.Lease)
+		s.Lease = c.lease(p.at("lease"), v, above)
 	}
 	if v := n.get("options"); v != nil {
 		s.Options = c.options(p.at("options"), v)
 		c.plausible(p.at("options"), v, s)
 	}
-	if v := n.get("next-server"); v != nil {
-		s.NextServer, _ = c.addr4(p.at("next-server"), v)
+	c.alwaysSend(p, n, s.Options)
+	s.NextServer, s.ServerName, s.BootFile = c.boot(p, n)
+	if v := n.get("links"); v != nil {
+		s.Links = c.links(p.at("links"), v)
 	}
-	if v := n.get("server-name"); v != nil { // RFC 2131 §2: 64 bytes, ended by a zero
-		s.ServerName = c.short(p.at("server-name"), v, 63)
+	if v := n.get("relays"); v != nil {
+		s.Relays = c.relays(p.at("relays"), v)
 	}
-	if v := n.get("boot-file"); v != nil { // 128 bytes, ended by a zero
-		s.BootFile = c.short(p.at("boot-file"), v, 127)
+	if v := n.get("server-id"); v != nil {
+		if a, ok := c.addr4(p.at("server-id"), v); ok {
+			if msg := notHost(a); msg != "" {
+				c.fail(p.at("server-id"), v, "%s %s", a, msg)
+			}
+			s.ServerID = a
+		}
+	}
+	s.Authoritative = c.perhaps(p, n, "authoritative")
+	if v := n.get("rapid-commit"); v != nil {
+		s.RapidCommit = c.boolean(p.at("rapid-commit"), v)
+	}
+	if v := n.get("classes"); v != nil {
+		s.Classes = c.classList(p.at("classes"), v)
+	}
+	if v := n.get("deny"); v != nil {
+		s.Deny = c.classList(p.at("deny"), v)
 	}
 	if v := n.get("exclude"); v != nil {
 		s.Excluded = c.exclude(p.at("exclude"), v, s.Prefix)
@@ -116,7 +133,7 @@ func (c *checker) subnet(p *path, n *node, s *Subnet, cfg *Config) {
 		s.Reservations = c.reservations(p.at("reservations"), v, s.Prefix)
 	}
 	if v := n.get("pools"); v != nil {
-		s.Pools = c.pools(p.at("pools"), v, s, routersOf(cfg.Options, s.Options))
+		s.Pools = c.pools(p.at("pools"), v, s, routersOf(append(options, s.Options)...))
 	}
 	if n.get("pools") == nil && len(s.Reservations) == 0 {
 		c.warn(p, n, "has neither pools nor reservations: its clients get no address")
@@ -180,8 +197,8 @@ func notHost(a netip.Addr) string {
 // apart or one holds the other: in the order of their first addresses, the
 // longer after the shorter, it is enough to look at the one that reaches
 // furthest so far.
-func (c *checker) overlaps(places []subnetPlace) {
-	order := slices.Clone(places)
+func (c *checker) overlaps() {
+	order := slices.Clone(c.places)
 	slices.SortStableFunc(order, func(a, b subnetPlace) int {
 		return cmp.Or(a.prefix.Addr().Compare(b.prefix.Addr()), cmp.Compare(a.prefix.Bits(), b.prefix.Bits()))
 	})
@@ -224,31 +241,33 @@ func (c *checker) subnetID(p *path, n *node) uint32 {
 
 // ids refuses an id that is given twice, and gives one to subnets without: a
 // hash of the prefix, so that it stays when others come and go.
-func (c *checker) ids(places []subnetPlace, subnets []Subnet) {
+func (c *checker) ids() {
 	used := map[uint32]*subnetPlace{}
-	for i := range places {
-		at := &places[i]
-		if at.id == 0 {
+	for i := range c.places {
+		at := &c.places[i]
+		id := at.subnet.ID
+		if id == 0 {
 			continue
 		}
-		if first := used[at.id]; first != nil {
-			c.fail(at.path.up.at("id"), at.idNode, "%d is the id of %s already (%s), in %s", at.id, first.prefix, first.path.up, line(first.idNode.place))
+		if first := used[id]; first != nil {
+			c.fail(at.path.up.at("id"), at.idNode, "%d is the id of %s already (%s), in %s", id, first.prefix, first.path.up, line(first.idNode.place))
 			continue
 		}
-		used[at.id] = at
+		used[id] = at
 	}
-	for i := range subnets {
-		if places[i].idNode != nil {
+	for i := range c.places {
+		at := &c.places[i]
+		if at.idNode != nil {
 			continue
 		}
 		h := fnv.New32a()
-		h.Write([]byte(subnets[i].Prefix.String()))
+		h.Write([]byte(at.prefix.String()))
 		id := h.Sum32()
 		for id == 0 || id == 1<<32-1 || used[id] != nil {
 			id++
 		}
-		used[id] = &places[i]
-		subnets[i].ID = id
+		used[id] = at
+		at.subnet.ID = id
 	}
 }
 

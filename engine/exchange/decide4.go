@@ -164,14 +164,20 @@ func (d *decision) discover() {
 	d.req.Want = d.q.Requested
 	addr, out := d.offer()
 	if out != lease.OK {
-		if out != lease.Full || !d.autoConfigure() {
+		if out != lease.Full || !d.noAddress(d.subnet, d.subnet.Options) {
 			d.silent(refusal(out))
 		}
 		return
 	}
-	at, options, _ := d.subnet.Place(addr)
+	at, options, inPool := d.subnet.Place(addr)
 	if at == nil {
 		d.silent(frame.PoolFull)
+		return
+	}
+	if inPool && d.v6only(options) && d.req.Reserved != addr {
+		// "the server SHOULD NOT reserve the address".
+		d.Table.Withdraw(d.subnet.Scope, &d.req.Client, d.now)
+		d.noAddress(at, options)
 		return
 	}
 	times := d.p.Times(at, addr, &d.q.class.In)

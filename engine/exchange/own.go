@@ -12,7 +12,6 @@ const (
 	optUserClass     = 77  // RFC 3004, [MS-DHCPE] §2.2.6
 	optRapidCommit   = 80  // RFC 4039
 	optFQDN          = 81  // RFC 4702
-	optAutoConfigure = 116 // RFC 2563
 	optVSS           = 221 // RFC 6607
 
 	subRogueRequest = 94  // of option 43, [MS-DHCPE] §2.2.2.4
@@ -84,29 +83,4 @@ func (d *decision) fqdn() {
 	if v := d.p.FQDN.Answer(q.FQDN, &q.fqdn); v != nil {
 		d.own(optFQDN, v)
 	}
-}
-
-// autoConfigure answers a client for which there is no address, if it wants to
-// know whether to choose one by itself and the configuration says no. RFC 2563
-// §2.3: "a DHCPOFFER MUST be sent to the DHCP client. This offer MUST be for the
-// address 0x00000000, and the Auto-Configure option MUST be set to
-// 'DoNotAutoConfigure'". Where it may, "the DHCPDISCOVER is not answered".
-func (d *decision) autoConfigure() bool {
-	q := d.q
-	if len(q.AutoConf) != 1 {
-		return false
-	}
-	set := d.p.ForClasses(d.res.Options(d.subnet.Options), &q.class.In)
-	v, ok := set.Get(optAutoConfigure)
-	if !ok || len(v) != 1 || v[0] != 0 {
-		return false
-	}
-	d.answer(Offer, d.subnet, nil)
-	d.a.Options = nil
-	d.own(optAutoConfigure, v)
-	if q.Giaddr != 0 {
-		// A relay agent cannot send to a client that has no address.
-		d.a.Flags |= FlagBroadcast
-	}
-	return true
 }

@@ -20,6 +20,20 @@ type memory struct {
 	seen    func(request []byte)
 	sent    int
 	closed  bool
+	now     time.Time // virtual
+	onWait  func()
+}
+
+// virtual puts a generator on a memory transport into a time of its own, which
+// goes on by what the generator sleeps, and a little with every look at it.
+func virtual(g *Generator) *memory {
+	m := g.t.(*memory)
+	m.now = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	g.clock = func() time.Time {
+		m.now = m.now.Add(time.Microsecond)
+		return m.now
+	}
+	return m
 }
 
 const memoryFrames = 512
@@ -50,27 +64,39 @@ func (m *memory) Recv(fs []frame.Frame) int {
 }
 
 func (m *memory) Send(fs []frame.Frame) int {
-	for _, f := range fs {
+	for i := range fs {
 		m.sent++
 		if m.seen != nil {
-			m.seen(f.Data)
+			m.seen(fs[i].Data)
 		}
-		if m.server(&f) {
-			m.arrived = append(m.arrived, f)
+		if m.server(&fs[i]) {
+			m.arrived = append(m.arrived, fs[i])
 		} else {
-			m.Free([]frame.Frame{f})
+			m.Free(fs[i : i+1])
 		}
 	}
 	return len(fs)
 }
 
 func (m *memory) Free(fs []frame.Frame) {
-	for _, f := range fs {
-		m.spare = append(m.spare, f.Data[:0])
+	for i := range fs {
+		m.spare = append(m.spare, fs[i].Data[:0])
 	}
 }
 
-func (m *memory) Flush() error             { return nil }
-func (m *memory) Wait(time.Duration) error { return nil }
-func (m *memory) Info() TransportInfo      { return m.info }
-func (m *memory) Close() error             { m.closed = true; return nil }
+func (m *memory) Flush() error { return nil }
+func (m *memory) Wait(d time.Duration) error {
+	m.now = m.now.Add(d)
+	if m.onWait != nil {
+		m.onWait()
+	}
+	return nil
+}
+
+// keep puts a frame that the transport takes back into a list of one's own.
+func (m *memory) keep(list *[]frame.Frame, f *frame.Frame) {
+	*list = append(*list, frame.Frame{Data: append(make([]byte, 0, cap(f.Data)), f.Data...)})
+}
+
+func (m *memory) Info() TransportInfo { return m.info }
+func (m *memory) Close() error        { m.closed = true; return nil }

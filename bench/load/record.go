@@ -4,6 +4,7 @@ package load
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -64,12 +65,20 @@ func (r *Recorder) AfterBatch() error {
 // Close closes the file.
 func (r *Recorder) Close() error { return r.f.Close() }
 
-// ReadRecord reads what a Recorder has written.
+// ReadRecord reads what a Recorder has written. A last line without an end,
+// as a recorder that was killed leaves it, is none.
 func ReadRecord(in io.Reader) ([]Ack, error) {
 	var acks []Ack
-	lines := bufio.NewScanner(in)
-	for n := 1; lines.Scan(); n++ {
-		fields := strings.Fields(lines.Text())
+	r := bufio.NewReader(in)
+	for n := 1; ; n++ {
+		line, err := r.ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			return acks, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("record: %w", err)
+		}
+		fields := strings.Fields(line)
 		if len(fields) != 4 {
 			return nil, fmt.Errorf("record: line %d: want four fields", n)
 		}
@@ -91,8 +100,4 @@ func ReadRecord(in io.Reader) ([]Ack, error) {
 		}
 		acks = append(acks, Ack{At: at, Addr: addr, MAC: MAC(mac), Lease: uint32(lease)})
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("record: %w", err)
-	}
-	return acks, nil
 }

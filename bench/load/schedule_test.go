@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package load
+
+import (
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"xdhcp/engine/frame"
+)
+
+func TestOpenLoopIsDueWhateverHappens(t *testing.T) {
+	s := newSchedule(Load{Rate: 1000, Duration: time.Second})
+	if due, ok := s.take(0, 0); !ok || due != 0 {
+		t.Fatalf("first: %v, %v", due, ok)
+	}
+	if _, ok := s.take(int64(time.Millisecond)-1, 0); ok {
+		t.Error("the second is due too early")
+	}
+	if at, ok := s.next(); !ok || at != int64(time.Millisecond) {
+		t.Errorf("next at %v, %v", at, ok)
+	}
+	// The generator was away for 100 ms: everything comes, with its own time,
+	// however many are under way.
+	var dues []int64
+	for {
+		due, ok := s.take(int64(100*time.Millisecond), 1<<20)
+		if !ok {
+			break
+		}
+		dues = append(dues, due)
+	}
+	if len(dues) != 100 || dues[0] != 1e6 || dues[99] != 100e6 {
+		t.Errorf("%d due, from %v to %v", len(dues), dues[0], dues[len(dues)-1])
+	}
+	n := 101
+	for ; ; n++ {
+		if _, ok := s.take(int64(time.Second), 0); !ok {
+			break
+		}
+	}
+	if n != 1000 || !s.over(int64(time.Second)) || s.unbegun() != 0 {
+		t.Errorf("%d in all, %d not begun", n, s.unbegun())
+	}
+}
+
+func TestAnOpenLoopGivesUpCatchingUp(t *testing.T) {
+	s := newSchedule(Load{Rate: 1000, Duration: time.Second})
+	for range 10 {
+		s.take(int64(1900*time.Millisecond), 0)
+	}
+	if _, ok := s.take(int64(2*time.Second), 0); ok || s.unbegun() != 990 {
+		t.Errorf("goes on; %d not begun", s.unbegun())
+	}
+}
+
+func TestClosedLoop(t *testing.T) {
+	s := newSchedule(Load{Window: 3, Count: 5})
+	for range 3 {
+		if due, ok := s.take(7, 2); !ok || due != 7 {
+			t.Errorf("%v, %v", due, ok)
+		}
+	}
+	if _, ok := s.take(8, 3); ok {
+		t.Error("more under way than the window")
+	}
+	s.take(9, 0)
+	s.take(9, 0)
+	if _, ok := s.take(9, 0); ok || !s.over(9) {
+		t.Error("more than counted")
+	}
+	s = newSchedule(Load{Window: 3, Duration: time.Second})
+	if _, ok := s.take(int64(time.Second), 0); ok {
+		t.Error("more after the end")
+	}
+}
+
+func TestAvalancheIsDueAtOnce(t *testing.T) {
+	s := newSchedule(Load{Count: 100})
+	for range 100 {
+		if due, ok := s.take(int64(time.Hour), 99); !ok || due != 0 {
+			t.Fatalf("%v, %v", due, ok)
+		}
+	}
+	if !s.over(0) {
+		t.Error("not over")
+	}
+}
+
+func TestMixIsEven(t *testing.T) {
+	m, err := ParseMix("dora=10, renew=80,release=10")
+	if err != nil || m != (Mix{DORA: 10, Renew: 80, Release: 10}) {
+		t.Fatalf("%v, %v", m, err)
+	}
+	s := newSchedule(Load{Mix: m, Count: 1})
+	var got Mix
+	for i := 1; i <= 1000; i++ {
+		got[s.kind()]++
+		for k, n := range got {
+			// Never further from its part than one round could be.
+			if want := float64(i) * float64(m[k]) / 100; math.Abs(float64(n)-want) > 2 {
+				t.Fatalf("after %d: %d %v, want %.1f", i, n, Kind(k), want)
+			}
+		}
+	}
+	if got != (Mix{DORA: 100, Renew: 800, Release: 100}) {
+		t.Errorf("%v", got)
+	}
+	for _, bad := range []string{"", "nothing", "dora=x", "dora=-1", "dora=0"} {
+		if m, err := ParseMix(bad); err == nil {
+			t.Errorf("%q is %v", bad, m)
+		}
+	}
+}
+
+func TestLoadsHaveAnEnd(t *testing.T) {
+	for name, l := range map[string]Load{
+		"nothing":               {},
+		"a rate for ever":       {Rate: 1},
+		"a window for ever":     {Window: 1},
+		"an endless avalanche":  {Duration: time.Second},
+		"rate and window":       {Rate: 1, Window: 1, Count: 1},
+		"a negative rate":       {Rate: -1, Count: 1},
+		"a rate that is no one": {Rate: math.NaN(), Count: 1},
+		"a negative count":      {Rate: 1, Count: -1},
+	} {
+		if err := l.complete(); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
+
+// A server that stalls for a second makes 100 exchanges a second late: the
+// first by a second, the last by next to nothing. A generator that waited for
+// it would have seen one slow answer.
+func TestNoCoordinatedOmission(t *testing.T) {
+	stub := newStub()
+	var m *memory
+	var stalled []frame.Frame
+	var from, to time.Time
+	server := func(f *frame.Frame) bool {
+		if !stub.Answer(f) {
+			return false
+		}
+		if m.now.Before(to) && !m.now.Before(from) {
+			m.keep(&stalled, f)
+			return false
+		}
+		return true
+	}
+	cfg := relayed(1000)
+	cfg.Waits = []time.Duration{5 * time.Second}
+	g, m := start(t, cfg, server)
+	from, to = m.now.Add(time.Second), m.now.Add(2*time.Second)
+	m.onWait = func() {
+		if !m.now.Before(to) {
+			m.arrived = append(m.arrived, stalled...)
+			stalled = nil
+		}
+	}
+	r := mustRun(t, g, Load{Rate: 100, Duration: 3 * time.Second})
+	if r.Done["dora"] != 300 || r.WrongTotal() != 0 {
+		t.Fatalf("%+v", r)
+	}
+	l := r.Latency["dora"]
+	// 200 of 300 are fast; of the 100 others the k-th waits 1 s - k·10 ms.
+	near := func(got, want time.Duration) bool {
+		return got > want-15*time.Millisecond && got < want+15*time.Millisecond
+	}
+	if l.P50 > 10*time.Millisecond || !near(l.P90, 700*time.Millisecond) || !near(l.P99, 970*time.Millisecond) || !near(l.Max, time.Second) {
+		t.Errorf("latency %+v", l)
+	}
+}
+
+func TestTheGeneratorsOwnDelayCounts(t *testing.T) {
+	g, m := start(t, relayed(100), newStub().Answer)
+	n := 0
+	m.seen = func([]byte) {
+		if n++; n == 10 {
+			m.now = m.now.Add(time.Second) // the thread is not run
+		}
+	}
+	r := mustRun(t, g, Load{Rate: 100, Count: 200})
+	if r.Done["dora"] != 200 || r.Latency["lag"].Max < 980*time.Millisecond || r.Latency["offer"].Max < 980*time.Millisecond {
+		t.Errorf("lag %+v, offer %+v", r.Latency["lag"], r.Latency["offer"])
+	}
+	if r.Saturated() {
+		t.Error("a delay that was caught up with is no saturation")
+	}
+}
+
+func TestQueue(t *testing.T) {
+	q := newQueue(5)
+	var model []uint32
+	next := uint32(0)
+	for i := range 1000 {
+		if i%3 < 2 && len(model) < 5 {
+			q.push(next)
+			model = append(model, next)
+			next++
+		} else if got, ok := q.pop(); ok != (len(model) > 0) || ok && got != model[0] {
+			t.Fatalf("pop = %d, %v, want %v", got, ok, model)
+		} else if ok {
+			model = model[1:]
+		}
+	}
+}
+
+func TestTimersRunOutInOrder(t *testing.T) {
+	cfg := relayed(5000)
+	cfg.Waits = []time.Duration{100, 200}
+	if err := cfg.complete(MAC{}); err != nil {
+		t.Fatal(err)
+	}
+	s := newSim(&cfg, 0)
+	for i := range uint32(5000) { // more than the array begins with
+		s.clients[i].step = 1
+		s.timers.start(int(i%2), int64(i), i, 1)
+	}
+	s.clients[10].step = 2 // its answer has come
+	var got []uint32
+	for now := int64(0); now < 6000; now += 50 {
+		for {
+			i, ok := s.timers.expired(now, s)
+			if !ok {
+				break
+			}
+			end := int64(i) + 100*int64(1+i%2)
+			if end > now || end <= now-50 {
+				t.Fatalf("the timer of client %d, which ends at %d, runs out at %d", i, end, now)
+			}
+			s.clients[i].step++
+			got = append(got, i)
+		}
+	}
+	slices.Sort(got)
+	if len(got) != 4999 || slices.Contains(got, 10) {
+		t.Errorf("%d timers ran out", len(got))
+	}
+	if _, ok := s.timers.next(); ok {
+		t.Error("a timer is left")
+	}
+}
+
+func TestSearchFindsTheLimit(t *testing.T) {
+	for _, limit := range []float64{900, 1000, 1001, 5432, 98765, 1e6} {
+		s := Search{From: 1000, To: 100_000}
+		if err := s.complete(); err != nil {
+			t.Fatal(err)
+		}
+		r := rates{s: &s}
+		tries := 0
+		for ; tries < 50; tries++ {
+			rate, ok := r.next()
+			if !ok {
+				break
+			}
+			if rate < s.From || rate > s.To {
+				t.Fatalf("limit %v: tries %v", limit, rate)
+			}
+			r.passed(rate, rate <= limit)
+		}
+		switch {
+		case limit < s.From:
+			if r.good != 0 {
+				t.Errorf("limit %v: found %v", limit, r.good)
+			}
+		case limit > s.To:
+			if r.good != s.To {
+				t.Errorf("limit %v: found %v", limit, r.good)
+			}
+		case r.good > limit || r.good < limit/1.05:
+			t.Errorf("limit %v: found %v", limit, r.good)
+		}
+		if tries > 25 {
+			t.Errorf("limit %v: %d tries", limit, tries)
+		}
+	}
+}
+
+func TestRamp(t *testing.T) {
+	stub := newStub()
+	var m *memory
+	var second, n int64
+	// A server that answers 5000 requests in a second.
+	server := func(f *frame.Frame) bool {
+		if at := m.now.Unix(); at != second {
+			second, n = at, 0
+		}
+		n++
+		return n <= 5000 && stub.Answer(f)
+	}
+	g, m := start(t, relayed(100_000), server)
+	var seen int
+	steps, best, err := g.Ramp(t.Context(), Search{From: 100, To: 1e6, Step: 3 * time.Second, Done: func(*Result) { seen++ }})
+	if err != nil || best == nil || seen != len(steps) {
+		t.Fatalf("%v, %v", best, err)
+	}
+	// Two requests an exchange.
+	if best.Offered < 2300 || best.Offered > 2700 || best.DropRatio > 0.025 {
+		t.Errorf("found %.0f/s with %.3f dropped", best.Offered, best.DropRatio)
+	}
+}

@@ -75,10 +75,10 @@ func (w *Worker) release(now time.Time) int {
 			if w.o.Journal.Durable(p.wait) {
 				w.tx[nTx] = p.f
 				nTx++
-			} else if now.Sub(p.since) > staleAfter {
+			} else if why := w.hopeless(p, now); why != frame.OK {
 				w.free[nFree] = p.f
 				nFree++
-				w.Counters.add(frame.Drop, frame.ParkStale)
+				w.Counters.add(frame.Drop, why)
 			} else {
 				break
 			}
@@ -96,6 +96,18 @@ func (w *Worker) release(now time.Time) int {
 		}
 	}
 	return released
+}
+
+// hopeless says why a parked frame will not be transmitted any more; OK: it may
+// yet be.
+func (w *Worker) hopeless(p *parked, now time.Time) frame.Reason {
+	switch {
+	case w.o.Journal.Err() != nil:
+		return frame.NotDurable
+	case now.Sub(p.since) > staleAfter:
+		return frame.ParkStale
+	}
+	return frame.OK
 }
 
 // send transmits fs; what the socket has no room for even after a flush is

@@ -233,6 +233,21 @@ func TestAFrameThatNobodyWaitsForAnyMoreIsFreed(t *testing.T) {
 	}
 }
 
+// A journal that has failed makes nothing durable any more: what waits for it
+// is given up at once, and what is durable still leaves.
+func TestAFailedJournalEmptiesTheLot(t *testing.T) {
+	b := setUp(Options{})
+	b.sock.inbox = frames(frame.Await, frame.Await)
+	b.mustTurn(t)
+	b.journal.durable, b.journal.err = 1, errors.New("disk on fire")
+	b.mustTurn(t)
+	equal(t, "sent", b.sock.sent, []uint64{0})
+	equal(t, "freed", b.sock.freed, []uint64{1})
+	if got := b.Counters.Reason(frame.NotDurable); got != 1 {
+		t.Errorf("not_durable = %d, want 1", got)
+	}
+}
+
 func TestPressureGrowsWithTheLot(t *testing.T) {
 	b := setUp(Options{ParkFrames: 4 * BatchSize})
 	many := make([]frame.Verdict, 4*BatchSize+1)

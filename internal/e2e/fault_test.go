@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/vishvananda/netlink"
 
 	"xdhcp/internal/nettest"
@@ -208,4 +209,36 @@ func TestMissingCapabilitiesAreNamed(t *testing.T) {
 	if _, err := os.Stat(state); !os.IsNotExist(err) {
 		t.Errorf("the state directory was made: %v", err)
 	}
+}
+
+// Requests that come while the configuration is loaded again, over and over,
+// are all answered, each at its first try.
+func TestReloadLosesNoPacket(t *testing.T) {
+	p := nettest.Veth(t, nettest.ServerAddr(serverAddr))
+	yaml := config(p.Server, "native")
+	s := serve(t, p.Server, yaml)
+	c := newClient(t, p.Client, "02:00:00:00:0c:00")
+	const reloads, each = 20, 25
+	for i := range reloads {
+		loaded := s.status().ConfigLoaded
+		// Another pool each time, so that the table's layout changes too.
+		s.configure(strings.Replace(yaml, "192.0.2.199", fmt.Sprintf("192.0.2.%d", 200+i), 1))
+		s.signal(syscall.SIGHUP)
+		sent := map[dhcpv4.TransactionID]bool{}
+		for j := range each {
+			c.mac[5] = byte(j)
+			m := c.discover()
+			sent[m.TransactionID] = true
+			c.wire.Send(c.frame(m))
+		}
+		for len(sent) > 0 {
+			f := c.wire.RecvMatch(patience, func(b []byte) bool { return decode(b) != nil })
+			if f == nil {
+				t.Fatalf("reload %d: %d of %d requests were not answered", i, len(sent), each)
+			}
+			delete(sent, decode(f).TransactionID)
+		}
+		eventually(t, "the file is loaded", func() bool { return s.status().ConfigLoaded.After(loaded) })
+	}
+	s.stop()
 }

@@ -84,16 +84,25 @@ func serve(t testing.TB, end *nettest.End, yaml string) *server {
 // serveWith is serve with another binary.
 func serveWith(t testing.TB, binary string, end *nettest.End, yaml string) *server {
 	t.Helper()
+	s := newServer(t, binary, end, yaml)
+	s.start()
+	return s
+}
+
+// newServer is a server that is yet to be started.
+func newServer(t testing.TB, binary string, end *nettest.End, yaml string) *server {
+	t.Helper()
 	dir := t.TempDir()
 	s := &server{t: t, binary: binary, end: end, config: filepath.Join(dir, "xdhcp.yaml"), state: filepath.Join(dir, "state")}
 	s.configure(yaml)
-	s.start()
 	t.Cleanup(func() {
-		if s.cmd != nil {
-			s.kill()
-		}
 		if t.Failed() {
 			t.Logf("server:\n%s", s.log.String())
+		}
+		if s.cmd != nil {
+			// The end of the namespace may have killed it already.
+			_ = s.cmd.Process.Kill()
+			_ = s.wait()
 		}
 	})
 	return s

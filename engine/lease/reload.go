@@ -3,6 +3,7 @@
 package lease
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -73,24 +74,53 @@ func samePools(x, y *body) bool {
 	return true
 }
 
-// renumber maps the pools of one body to those of another, by name.
+// renumber maps the pools of one body to those of another: by name, else to the
+// one that serves addresses of the old one now, else to the only one of the
+// scope. A packet that was on its way during the reload finds addresses then.
 func renumber(from, to *body) []PoolID {
 	type key struct {
 		scope ScopeID
 		name  string
 	}
-	at := map[key]PoolID{}
+	named, only := map[key]PoolID{}, map[ScopeID]PoolID{}
 	for i := range to.pools {
-		at[key{to.pools[i].scope, to.pools[i].name}] = PoolID(i)
+		p := &to.pools[i]
+		named[key{p.scope, p.name}] = PoolID(i)
+		if _, more := only[p.scope]; more {
+			only[p.scope] = noPool
+		} else {
+			only[p.scope] = PoolID(i)
+		}
 	}
 	m := make([]PoolID, len(from.pools))
 	for i := range from.pools {
-		m[i] = noPool
-		if p, ok := at[key{from.pools[i].scope, from.pools[i].name}]; ok {
-			m[i] = p
+		p := &from.pools[i]
+		var ok bool
+		if m[i], ok = named[key{p.scope, p.name}]; ok {
+			continue
+		}
+		if m[i] = to.successor(p); m[i] != noPool {
+			continue
+		}
+		if m[i], ok = only[p.scope]; !ok {
+			m[i] = noPool
 		}
 	}
 	return m
+}
+
+// successor is the first pool of the body that shares addresses and the scope
+// with p.
+func (b *body) successor(p *pool) PoolID {
+	for _, rg := range p.ranges {
+		at, _ := slices.BinarySearchFunc(b.spans, rg.First, func(s span, a IP4) int { return cmp.Compare(s.Last, a) })
+		for ; at < len(b.spans) && b.spans[at].First <= rg.Last; at++ {
+			if q := b.spans[at].pool; b.pools[q].scope == p.scope {
+				return q
+			}
+		}
+	}
+	return noPool
 }
 
 // change brings a shard to a new layout. With 10 M leases in 256 shards the

@@ -234,7 +234,7 @@ func TestReloadLosesNoPacket(t *testing.T) {
 		for len(sent) > 0 {
 			f := c.wire.RecvMatch(patience, func(b []byte) bool { return decode(b) != nil })
 			if f == nil {
-				t.Fatalf("reload %d: %d of %d requests were not answered", i, len(sent), each)
+				t.Fatalf("reload %d: %d of %d requests were not answered: %+v", i, len(sent), each, s.status())
 			}
 			delete(sent, decode(f).TransactionID)
 		}

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -18,7 +17,7 @@ import (
 // line has them. The request's buffers are used again.
 func subscriber(r *Request, n uint32) {
 	c := &r.Client
-	if c.HW == nil {
+	if c.ClientID == nil {
 		c.Kind, c.HType = KindHW, 1
 		c.ID = []byte{1, 2, 0, 0, 0, 0, 0}
 		c.HW = c.ID[1:]
@@ -34,9 +33,10 @@ func subscriber(r *Request, n uint32) {
 	binary.BigEndian.PutUint32(c.Relay[20:], n)
 }
 
-// million is one shared network of 10.0.0.0/8 with n leases, made once for all
-// benchmarks that do not add clients.
-func populated(tb testing.TB, n int, journal bool) *Table {
+// populated is a table with one pool of most of 10.0.0.0/8 and n leases.
+func populated(tb testing.TB, n int) *Table { return populatedBy(tb, n, subscriber) }
+
+func populatedBy(tb testing.TB, n int, fill func(*Request, uint32)) *Table {
 	tab, err := New(Options{})
 	if err != nil {
 		tb.Fatal(err)
@@ -47,7 +47,7 @@ func populated(tb testing.TB, n int, journal bool) *Table {
 	b := NewBatch(1)
 	r := &Request{Scope: 1, Pools: []PoolID{0}}
 	for i := range uint32(n) {
-		subscriber(r, i)
+		fill(r, i)
 		a, out := tab.Offer(r, 10, 1000)
 		if out != OK {
 			tb.Fatal(i, out)
@@ -60,6 +60,15 @@ func populated(tb testing.TB, n int, journal bool) *Table {
 		}
 	}
 	return tab
+}
+
+// envInt lets benchmarks and the memory test run with other sizes.
+func envInt(name string, def int) int {
+	n, err := strconv.Atoi(os.Getenv(name))
+	if err != nil {
+		return def
+	}
+	return n
 }
 
 // cpuTime is the processor time of the process: on a machine that is shared it
@@ -79,20 +88,47 @@ func perOp(b *testing.B) func() {
 	return func() { b.ReportMetric(float64(cpuTime()-start)/float64(b.N), "cpu-ns/op") }
 }
 
-const benchLeases = 1_000_000
+var benchLeases = envInt("BENCH_LEASES", 1_000_000)
+
+// arrival is one of the populated table's clients.
+type arrival struct {
+	n    uint32
+	addr IP4
+}
+
+// arrivals are all clients in random order, with their addresses.
+func arrivals(tab *Table) []arrival {
+	as := make([]arrival, 0, benchLeases)
+	tab.Each(func(e *Entry) bool {
+		as = append(as, arrival{binary.BigEndian.Uint32(e.HW[2:]), e.Addr})
+		return true
+	})
+	rng := rand.New(rand.NewPCG(1, 2))
+	rng.Shuffle(len(as), func(i, j int) { as[i], as[j] = as[j], as[i] })
+	return as
+}
+
+// What the loop of the benchmarks costs without the table.
+func BenchmarkNothing(b *testing.B) {
+	r := &Request{Scope: 1, Pools: []PoolID{0}}
+	as := make([]arrival, benchLeases)
+	defer perOp(b)()
+	for i := 0; b.Loop(); i++ {
+		subscriber(r, as[i%benchLeases].n)
+	}
+}
 
 func BenchmarkRenew(b *testing.B) {
-	tab := populated(b, benchLeases, false)
-	addrs := addresses(tab)
+	tab := populated(b, benchLeases)
+	as := arrivals(tab)
 	batch := NewBatch(1)
 	r := &Request{Scope: 1, Pools: []PoolID{0}}
-	rng := rand.New(rand.NewPCG(1, 2))
 	now := Time(2000)
 	defer perOp(b)()
 	for i := 0; b.Loop(); i++ {
-		n := rng.Uint32N(benchLeases)
-		subscriber(r, n)
-		if out, _ := tab.Commit(r, addrs[n], 1<<30, now, batch); out != OK {
+		a := &as[i%benchLeases]
+		subscriber(r, a.n)
+		if out, _ := tab.Commit(r, a.addr, 1<<30, now, batch); out != OK {
 			b.Fatal(out)
 		}
 		if i&63 == 63 {
@@ -102,79 +138,85 @@ func BenchmarkRenew(b *testing.B) {
 	}
 }
 
-// addresses are the leases by client number.
-func addresses(tab *Table) []IP4 {
-	a := make([]IP4, benchLeases)
-	tab.Each(func(e *Entry) bool {
-		a[binary.BigEndian.Uint32(e.HW[2:])] = e.Addr
-		return true
-	})
-	return a
-}
-
 func BenchmarkOfferKnown(b *testing.B) {
-	tab := populated(b, benchLeases, false)
+	tab := populated(b, benchLeases)
+	as := arrivals(tab)
 	r := &Request{Scope: 1, Pools: []PoolID{0}}
-	rng := rand.New(rand.NewPCG(1, 2))
 	defer perOp(b)()
-	for b.Loop() {
-		subscriber(r, rng.Uint32N(benchLeases))
+	for i := 0; b.Loop(); i++ {
+		subscriber(r, as[i%benchLeases].n)
 		if _, out := tab.Offer(r, 10, 2000); out != OK {
 			b.Fatal(out)
 		}
 	}
 }
 
-// New clients, a thousand at a time: their OFFERs, then their ACKs.
-func BenchmarkOfferCommit(b *testing.B) {
-	tab := populated(b, benchLeases, false)
+// New clients, 64 at a time: their OFFERs, then their ACKs.
+func BenchmarkOfferCommit(b *testing.B)      { benchmarkNew(b, false) }
+func BenchmarkOfferCommitBatch(b *testing.B) { benchmarkNew(b, true) }
+
+func benchmarkNew(b *testing.B, expect bool) {
+	tab := populated(b, benchLeases)
 	batch := NewBatch(1)
-	r := &Request{Scope: 1, Pools: []PoolID{0}}
+	var rs [64]Request
+	var hints [64]Hint
+	var addr [64]IP4
 	var offers, commits time.Duration
-	var addr [1024]IP4
 	next := uint32(benchLeases)
-	order := rand.Perm(1 << 24) // arrival in no order
 	defer perOp(b)()
 	n := 0
-	for b.Loop() {
-		t0 := cpuTime()
-		for i := range addr {
-			subscriber(r, next+uint32(order[(n+i)&(1<<24-1)]))
-			a, out := tab.Offer(r, 10, 2000)
-			if out != OK {
-				b.Fatal(out)
-			}
-			addr[i] = a
+	for ; b.Loop(); n++ {
+		if n&63 != 0 {
+			continue
 		}
-		t1 := cpuTime()
-		for i := range addr {
-			subscriber(r, next+uint32(order[(n+i)&(1<<24-1)]))
-			if out, _ := tab.Commit(r, addr[i], 3600, 2000, batch); out != OK {
-				b.Fatal(out)
+		t0 := time.Now()
+		for i := range rs {
+			rs[i].Scope, rs[i].Pools = 1, pool0
+			subscriber(&rs[i], next)
+			next++ // hashes to anywhere
+			if expect {
+				hints[i] = tab.Expect(1, &rs[i].Client, 0)
 			}
 		}
-		t2 := cpuTime()
+		for i := range rs {
+			if expect {
+				tab.Fetch(hints[i])
+			}
+		}
+		for i := range rs {
+			var out Outcome
+			if addr[i], out = tab.Offer(&rs[i], 10, 2000); out != OK {
+				b.Fatal(out)
+			}
+		}
+		t1 := time.Now()
+		for i := range rs {
+			if out, _ := tab.Commit(&rs[i], addr[i], 3600, 2000, batch); out != OK {
+				b.Fatal(out)
+			}
+		}
 		batch.Reset()
-		offers += t1 - t0
-		commits += t2 - t1
-		n += len(addr)
+		offers += t1.Sub(t0)
+		commits += time.Since(t1)
 	}
 	b.ReportMetric(float64(offers)/float64(n), "ns/offer")
 	b.ReportMetric(float64(commits)/float64(n), "ns/commit")
 }
 
+var pool0 = []PoolID{0}
+
 func BenchmarkRenewParallel(b *testing.B) {
-	tab := populated(b, benchLeases, false)
-	addrs := addresses(tab)
+	tab := populated(b, benchLeases)
+	as := arrivals(tab)
 	defer perOp(b)()
 	b.RunParallel(func(pb *testing.PB) {
 		batch := NewBatch(uint8(rand.Uint32()))
 		r := &Request{Scope: 1, Pools: []PoolID{0}}
 		now := Time(2000)
-		for i := 0; pb.Next(); i++ {
-			n := rand.Uint32N(benchLeases)
-			subscriber(r, n)
-			if out, _ := tab.Commit(r, addrs[n], 1<<30, now, batch); out != OK {
+		for i := rand.IntN(benchLeases); pb.Next(); i++ {
+			a := &as[i%benchLeases]
+			subscriber(r, a.n)
+			if out, _ := tab.Commit(r, a.addr, 1<<30, now, batch); out != OK {
 				b.Fatal(out)
 			}
 			if i&63 == 63 {
@@ -185,22 +227,49 @@ func BenchmarkRenewParallel(b *testing.B) {
 	})
 }
 
-// Memory of a lease, all in.
-func TestBytesPerLease(t *testing.T) {
-	leases := 1_000_000
-	if v := os.Getenv("LEASES"); v != "" { // LEASES=10000000 needs 1.5 GB
-		var err error
-		if leases, err = strconv.Atoi(v); err != nil {
-			t.Fatal(err)
-		}
+// The same with 64 packets in hand at a time, see Expect.
+func BenchmarkRenewBatch(b *testing.B)      { benchmarkBatch(b, true) }
+func BenchmarkOfferKnownBatch(b *testing.B) { benchmarkBatch(b, false) }
+
+func benchmarkBatch(b *testing.B, renew bool) {
+	tab := populated(b, benchLeases)
+	as := arrivals(tab)
+	batch := NewBatch(1)
+	var rs [64]Request
+	var hints [64]Hint
+	for i := range rs {
+		rs[i] = Request{Scope: 1, Pools: []PoolID{0}}
 	}
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	tab := populated(t, leases, false)
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	per := float64(after.HeapAlloc-before.HeapAlloc) / float64(leases)
-	t.Logf("%d leases with client-id and relay information: %.1f bytes each, %d objects", leases, per, after.HeapObjects-before.HeapObjects)
-	runtime.KeepAlive(tab)
+	now := Time(2000)
+	defer perOp(b)()
+	for i := 0; b.Loop(); i++ {
+		if i&63 != 0 {
+			continue
+		}
+		for k := range rs {
+			a := &as[(i+k)%benchLeases]
+			subscriber(&rs[k], a.n)
+			if renew {
+				hints[k] = tab.Expect(1, &rs[k].Client, a.addr)
+			} else {
+				hints[k] = tab.Expect(1, &rs[k].Client, 0)
+			}
+		}
+		for k := range rs {
+			tab.Fetch(hints[k])
+		}
+		for k := range rs {
+			var out Outcome
+			if renew {
+				out, _ = tab.Commit(&rs[k], as[(i+k)%benchLeases].addr, 1<<30, now, batch)
+			} else {
+				_, out = tab.Offer(&rs[k], 10, now)
+			}
+			if out != OK {
+				b.Fatal(out)
+			}
+		}
+		batch.Reset()
+		now++
+	}
 }

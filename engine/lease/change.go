@@ -116,16 +116,10 @@ func idWhere(htype uint8, hw, id, clientID []byte) uint8 {
 // MaxOther and MaxHost.
 func (c *Change) AppendTo(b []byte) []byte {
 	var fix [changeFull]byte
-	fix[2] = byte(c.Op)
-	le := binary.LittleEndian
-	le.PutUint32(fix[4:], uint32(c.Addr))
-	le.PutUint32(fix[8:], c.Version)
-	le.PutUint32(fix[12:], uint32(c.At))
-	le.PutUint32(fix[16:], uint32(c.Expires))
-	le.PutUint32(fix[20:], uint32(c.Start))
+	putTimes(fix[:], c.Expires, c.Start)
 	if !c.Full && c.Op != OpGrant {
 		n := shortLen(c.Op)
-		le.PutUint16(fix[:], uint16(n))
+		putFixed(fix[:], n, c.Op, 0, c.Addr, c.Version, c.At)
 		return append(b, fix[:n]...)
 	}
 	where := idWhere(c.HType, c.HW, c.ID, c.ClientID)
@@ -133,8 +127,9 @@ func (c *Change) AppendTo(b []byte) []byte {
 	if where != idOwn {
 		id = nil
 	}
-	fix[3] = flagFull | where<<idShift
-	le.PutUint32(fix[24:], uint32(c.Scope))
+	n := changeFull + len(c.HW) + len(id) + len(c.ClientID) + len(c.Relay) + len(c.Host)
+	putFixed(fix[:], n, c.Op, flagFull|where<<idShift, c.Addr, c.Version, c.At)
+	binary.LittleEndian.PutUint32(fix[24:], uint32(c.Scope))
 	fix[28] = byte(c.Kind)
 	fix[29] = byte(len(c.HW))
 	fix[30] = byte(len(id))
@@ -142,13 +137,31 @@ func (c *Change) AppendTo(b []byte) []byte {
 	fix[32] = byte(len(c.Relay))
 	fix[33] = byte(len(c.Host))
 	fix[35] = c.HType
-	le.PutUint16(fix[:], uint16(changeFull+len(c.HW)+len(id)+len(c.ClientID)+len(c.Relay)+len(c.Host)))
 	b = append(b, fix[:]...)
 	b = append(b, c.HW...)
 	b = append(b, id...)
 	b = append(b, c.ClientID...)
 	b = append(b, c.Relay...)
 	return append(b, c.Host...)
+}
+
+// putFixed writes what every record begins with.
+func putFixed(p []byte, length int, op Op, flags uint8, a IP4, version uint32, at Time) {
+	le := binary.LittleEndian
+	_ = p[changeHead-1]
+	le.PutUint16(p, uint16(length))
+	p[2], p[3] = byte(op), flags
+	le.PutUint32(p[4:], uint32(a))
+	le.PutUint32(p[8:], version)
+	le.PutUint32(p[12:], uint32(at))
+}
+
+// putTimes writes what follows, as far as the record goes.
+func putTimes(p []byte, expires, start Time) {
+	le := binary.LittleEndian
+	_ = p[changeRenew-1]
+	le.PutUint32(p[16:], uint32(expires))
+	le.PutUint32(p[20:], uint32(start))
 }
 
 // shortLen is the length of an operation's short form.

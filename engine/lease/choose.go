@@ -150,6 +150,9 @@ func (s *shard) untouched(sp *spool, to uint32) (h ref) {
 			h = r
 		}
 	}
+	if sp.left > 0 {
+		s.t.fetch(sp.fresh) // for the next time
+	}
 	s.lay.publish(sp)
 	return h
 }
@@ -166,6 +169,9 @@ func (s *shard) first(head ref) ref {
 		}
 		rec := s.t.rec(h)
 		if s.takeable(rec) {
+			if next := rec.next; next != head {
+				s.t.slab(next).fetch(next) // for the next time
+			}
 			s.detach(h, rec)
 			return h
 		}

@@ -24,6 +24,7 @@ const retransmission = 5
 // NotYours: the address is another's, or outside. Taken: likewise, and it is
 // the client's reservation. Busy: ask again.
 func (t *Table) Commit(r *Request, addr IP4, valid uint32, now Time, b *Batch) (Outcome, Grant) {
+	t.fetch(addr)
 	k, out := t.key(r.Scope, &r.Client)
 	switch out {
 	case Unknown:
@@ -120,7 +121,11 @@ func (s *shard) leaveOthers(k *key, c *Client, own ref, now Time, b *Batch) {
 // bind leases a record, which has the client's name, to it.
 func (s *shard) bind(r ref, rec *record, c *Client, valid uint32, now Time, b *Batch) Grant {
 	alive := rec.state == stBound && rec.expires > now
-	changed := rec.state == stHand || s.refresh(r, rec, c)
+	changed := false
+	if rec.state != stHand && !s.knows(r, rec, c) {
+		changed = true
+		s.refresh(r, rec, c)
+	}
 	asked := now.add(valid)
 	until := asked
 	if alive && rec.expires != Never {

@@ -2,6 +2,8 @@
 
 package lease
 
+import "sync/atomic"
+
 // index finds records by tag, which is a part of a hash. It is one array of
 // entries tag<<32 | ref with gaps (0), in ascending order: an entry lies at the
 // place that its tag, read as a fraction of 2³², has in the array, or to the
@@ -16,6 +18,20 @@ type index struct {
 	size uint64 // tags map to 0…size-1; the rest of e is room for the last run
 	n    int
 	max  int // grow above this
+
+	// What expect looks at, without the lock: e and size, published together.
+	shown atomic.Pointer[slots]
+}
+
+type slots struct {
+	e    []uint64
+	size uint64
+}
+
+// expect makes the processor get the entries of a tag. It needs no lock.
+func (x *index) expect(tag uint32) {
+	sh := x.shown.Load()
+	prefetchEntry(&sh.e[uint64(tag)*sh.size>>32])
 }
 
 const indexSlack = 32
@@ -27,6 +43,7 @@ func (x *index) init(size int) {
 	x.size = uint64(size)
 	x.e = make([]uint64, size+indexSlack)
 	x.max = size - size/5
+	x.shown.Store(&slots{x.e, x.size})
 }
 
 // first is the position of the first entry of a tag, or where it would be.

@@ -78,7 +78,7 @@ type spool struct {
 	pool        PoolID
 	seat        uint16 // place among the pool's spools
 	has         uint8  // the bits of pool.have, as last published
-	_           [11]byte
+	_           [7]byte
 }
 
 // spread is the part of the shards that a scope uses: from base on, mask+1 of them.

@@ -80,6 +80,7 @@ func (rec *record) twin() bool   { return rec.hw&fTwin != 0 }
 // slab is the memory of 32 blocks.
 type slab struct {
 	cold  atomic.Pointer[coldSlab] // made when the first record needs it
+	_     [56]byte                 // so that records begin where cache lines do
 	base  [slabBlocks]IP4          // first address of each block; written before the block is published
 	owned [slabBlocks]atomic.Uint32
 	hot   [slabSize]record
@@ -111,6 +112,22 @@ func (sl *slab) addrOf(r ref) IP4     { return sl.base[sl.block(r)] | IP4(r&(blo
 func (t *Table) addrOf(r ref) IP4     { return t.slab(r).addrOf(r) }
 func (sl *slab) room(r ref) []byte    { return sl.cold.Load()[r&(slabSize-1)][:] }
 func (sl *slab) fullBlock(r ref) bool { return sl.owned[sl.block(r)].Load() == blockSize }
+
+// fetch makes the processor get what we know of an address. A record is hardly
+// ever in the cache when a client renews, and waiting for it and for its room,
+// one after the other, would be most of the time that a renewal takes.
+func (t *Table) fetch(a IP4) {
+	if r := t.at(a); r != 0 {
+		t.slab(r).fetch(r)
+	}
+}
+
+func (sl *slab) fetch(r ref) {
+	prefetchRecord(sl.rec(r))
+	if c := sl.cold.Load(); c != nil {
+		prefetchCold(&c[r&(slabSize-1)])
+	}
+}
 
 // touch is at, and makes the block if there is none. 0: memory for 2³¹
 // addresses is in use.

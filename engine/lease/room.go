@@ -76,19 +76,20 @@ func (s *shard) is(r ref, rec *record, scope ScopeID, c *Client) bool {
 	return bytes.Equal(s.ident(r, rec).id, c.ID)
 }
 
-// bounded cuts what the table does not keep.
+// keptOther is what the table keeps of a client-id or relay information.
+func keptOther(b []byte) []byte {
+	if len(b) > MaxOther {
+		return nil
+	}
+	return b
+}
+
+// keptHost is what the table keeps of a host name.
+func keptHost(b []byte) []byte { return b[:min(len(b), MaxHost)] }
+
+// bounded is what the table keeps of a client.
 func bounded(c *Client) ident {
-	v := ident{hw: c.HW, id: c.ID, clientID: c.ClientID, relay: c.Relay, host: c.Host}
-	if len(v.clientID) > MaxOther {
-		v.clientID = nil
-	}
-	if len(v.relay) > MaxOther {
-		v.relay = nil
-	}
-	if len(v.host) > MaxHost {
-		v.host = v.host[:MaxHost]
-	}
-	return v
+	return ident{hw: c.HW, id: c.ID, clientID: keptOther(c.ClientID), relay: keptOther(c.Relay), host: keptHost(c.Host)}
 }
 
 // store writes an identity into a record. The views must not be of this record.
@@ -145,10 +146,39 @@ func (s *shard) drop(rec *record) {
 	rec.hwid[0] = 0
 }
 
-// refresh brings what the record knows about its client up to date and reports
-// whether anything changed. What the message lacks (a unicast renewal has no
-// option 82) is kept.
-func (s *shard) refresh(r ref, rec *record, c *Client) bool {
+// knows reports whether the record has all that a message says about its
+// client. What a message lacks (a unicast renewal has no option 82) is no news.
+func (s *shard) knows(r ref, rec *record, c *Client) bool {
+	hw := rec.hwlen()
+	if rec.hwid[0] != c.HType || len(c.HW) != hw {
+		return false
+	}
+	room := s.room(r, rec)
+	if hw <= inlineHW {
+		if string(c.HW) != string(rec.hwid[1:1+hw]) {
+			return false
+		}
+	} else {
+		if string(c.HW) != string(room[1:1+hw]) {
+			return false
+		}
+		room = room[1+hw:]
+	}
+	room = room[rec.idLen:]
+	clientID, room := room[:rec.cidLen], room[rec.cidLen:]
+	if string(keptOther(c.ClientID)) != string(clientID) {
+		return false
+	}
+	relay, host := room[:rec.relLen], room[rec.relLen:]
+	if v := keptOther(c.Relay); len(v) > 0 && string(v) != string(relay) {
+		return false
+	}
+	v := keptHost(c.Host)
+	return len(v) == 0 || string(v) == string(host)
+}
+
+// refresh brings what the record knows about its client up to date.
+func (s *shard) refresh(r ref, rec *record, c *Client) {
 	had := s.ident(r, rec)
 	now := bounded(c)
 	if len(now.relay) == 0 {
@@ -157,16 +187,11 @@ func (s *shard) refresh(r ref, rec *record, c *Client) bool {
 	if len(now.host) == 0 {
 		now.host = had.host
 	}
-	if rec.hwid[0] == c.HType && bytes.Equal(had.hw, now.hw) && bytes.Equal(had.clientID, now.clientID) &&
-		bytes.Equal(had.relay, now.relay) && bytes.Equal(had.host, now.host) {
-		return false
-	}
 	// relay and host may be views of what store is about to free.
 	s.scratch = append(append(s.scratch[:0], now.relay...), now.host...)
 	now.host = s.scratch[len(now.relay):]
 	now.relay = s.scratch[:len(now.relay)]
 	s.store(r, rec, rec.scope, rec.kind(), c.HType, &now)
-	return true
 }
 
 // annex is memory for rooms that do not fit in the cold slab: pages, in them

@@ -2,6 +2,13 @@
 
 package lease
 
+import (
+	"encoding/binary"
+	"slices"
+
+	"xdhcp/internal/invariants"
+)
+
 // The methods of this file change one record of a locked shard. Each leaves the
 // record in exactly one list, counted once, and in the index if there is
 // anything to remember; or, after detach, in the caller's hand.
@@ -177,22 +184,47 @@ func (s *shard) takeable(rec *record) bool {
 // already those after the change.
 func (s *shard) record(b *Batch, op Op, r ref, rec *record, at Time, full bool) {
 	rec.version++
-	rec.pending = b.Ticket()
-	c := Change{Op: op, Addr: s.t.addrOf(r), Version: rec.version, At: at, Expires: rec.expires, Start: rec.start}
-	if full {
-		s.fill(&c, r, rec)
-	}
-	b.Add(&c)
-}
-
-// fill adds the identity to a change, if there is one.
-func (s *shard) fill(c *Change, r ref, rec *record) {
-	if rec.kind() == 0 {
+	rec.pending = b.ticket
+	b.n++
+	sl := s.t.slab(r)
+	if !full || rec.kind() == 0 {
+		var p [changeRenew]byte
+		n := shortLen(op)
+		putFixed(p[:], n, op, 0, sl.addrOf(r), rec.version, at)
+		putTimes(p[:], rec.expires, rec.start)
+		b.buf = append(b.buf, p[:n]...)
 		return
 	}
+	// As Change.AppendTo does it, but the room has the right order already.
+	room := s.room(r, rec)
+	hw := rec.hwid[1 : 1+min(rec.hwlen(), inlineHW)]
+	if rec.longHW() > 0 {
+		hw, room = nil, room[1:] // behind htype
+	}
+	at0 := len(b.buf)
+	n := changeFull + len(hw) + len(room)
+	b.buf = slices.Grow(b.buf, n)[:at0+n]
+	p := b.buf[at0:]
+	putFixed(p, n, op, flagFull|rec.where()<<idShift, sl.addrOf(r), rec.version, at)
+	putTimes(p, rec.expires, rec.start)
+	binary.LittleEndian.PutUint32(p[24:], uint32(rec.scope))
+	p[28], p[29], p[30], p[31] = uint8(rec.kind()), uint8(rec.hwlen()), rec.idLen, rec.cidLen
+	p[32], p[33], p[34], p[35] = rec.relLen, rec.hostLen, 0, rec.hwid[0]
+	copy(p[changeFull+copy(p[changeFull:], hw):], room)
+	if invariants.Enabled {
+		s.mustEncode(p, op, r, rec, at)
+	}
+}
+
+// mustEncode panics if what record wrote is not the change.
+func (s *shard) mustEncode(p []byte, op Op, r ref, rec *record, at Time) {
+	c := Change{Op: op, Addr: s.t.addrOf(r), Version: rec.version, At: at, Expires: rec.expires, Start: rec.start,
+		Full: true, Scope: rec.scope, Kind: rec.kind(), HType: rec.hwid[0]}
 	v := s.ident(r, rec)
-	c.Full, c.Scope, c.Kind, c.HType = true, rec.scope, rec.kind(), rec.hwid[0]
 	c.HW, c.ID, c.ClientID, c.Relay, c.Host = v.hw, v.id, v.clientID, v.relay, v.host
+	if string(c.AppendTo(nil)) != string(p) {
+		panic("lease: a change is encoded in two ways")
+	}
 }
 
 // overtakes reports whether a change that goes into b might come before the

@@ -81,7 +81,7 @@ type shard struct {
 	annex     annex
 	scratch   []byte
 	wheel     [wheelSlots]link
-	_         [64]byte
+	_         [16]byte // to whole cache lines
 }
 
 // New makes an empty table. Reconfigure gives it addresses.

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lease
+
+// With a million leases nothing about a client is in the processor's caches, and
+// a decision waits two or three times for memory, one after the other: for the
+// index, for the record, for its room. Whoever has several packets in hand can
+// let these waits overlap:
+//
+//  1. for each packet: h[i] = t.Expect(scope, &client, addr)
+//  2. for each packet: t.Fetch(h[i])
+//  3. for each packet: Offer, Commit, …
+//
+// Both are hints: a decision is the same with them or without.
+
+// Hint says where a client's records will be looked for.
+type Hint struct {
+	s    *shard
+	tag  uint32
+	addr IP4
+}
+
+// Expect begins to fetch what a decision about this client will need. addr is the
+// address that the client has or wants, 0 if it does not say.
+func (t *Table) Expect(scope ScopeID, c *Client, addr IP4) Hint {
+	if addr != 0 {
+		t.fetch(addr)
+	}
+	k, out := t.key(scope, c)
+	if out != OK {
+		return Hint{}
+	}
+	k.s.idx.expect(k.tag)
+	return Hint{k.s, k.tag, addr}
+}
+
+// Fetch goes on where Expect had to wait for the index.
+func (t *Table) Fetch(h Hint) {
+	if h.s == nil || h.addr != 0 {
+		return
+	}
+	h.s.mu.Lock()
+	e := h.s.idx.e
+	for i := h.s.idx.first(h.tag); uint32(e[i]>>32) == h.tag; i++ {
+		prefetchRecord(t.rec(ref(e[i])))
+	}
+	h.s.mu.Unlock()
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !amd64 && !arm64
+
+package lease
+
+func prefetchRecord(*record) {}
+
+func prefetchCold(*[coldSize]byte) {}
+
+func prefetchEntry(*uint64) {}

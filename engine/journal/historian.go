@@ -62,6 +62,7 @@ type historian struct {
 	// through is the newest group that is in the history, or given up: segments up to
 	// it may go.
 	through atomic.Uint64
+	place   atomic.Pointer[history.Position] // at, for the status
 	bytes   atomic.Int64
 	lost    atomic.Uint64 // groups given up
 }
@@ -153,7 +154,9 @@ func (h *historian) begin() {
 
 // note publishes the position, and lets go of what it has passed.
 func (h *historian) note() {
-	h.through.Store(h.at.Seq)
+	at := h.at
+	h.place.Store(&at)
+	h.through.Store(at.Seq)
 	h.bytes.Store(h.store.Bytes())
 	if err := h.j.release(); err != nil {
 		h.j.warn(err)
@@ -164,10 +167,10 @@ func (h *historian) note() {
 func (h *historian) step(ctx context.Context) error {
 	h.ctx = ctx
 	for ctx.Err() == nil {
-		if h.behind() > h.opt.MaxLag {
+		if h.behind(&h.at) > h.opt.MaxLag {
 			h.giveUp()
 		}
-		if h.behind() < h.opt.Chunk {
+		if h.behind(&h.at) < h.opt.Chunk {
 			return nil
 		}
 		h.begin()
@@ -197,13 +200,16 @@ func (h *historian) step(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// behind is how much log is not yet history.
-func (h *historian) behind() int64 {
+// behind is how much log there is behind a place.
+func (h *historian) behind(at *history.Position) int64 {
 	tail := h.j.tail.Load()
-	if tail.seg == h.at.Segment {
-		return tail.off - h.at.Offset
+	if at == nil {
+		return 0
 	}
-	return int64(tail.seg-h.at.Segment)*h.j.opt.SegmentSize + tail.off - h.at.Offset
+	if tail.seg == at.Segment {
+		return tail.off - at.Offset
+	}
+	return int64(tail.seg-at.Segment)*h.j.opt.SegmentSize + tail.off - at.Offset
 }
 
 // giveUp leaves out what the log holds up to now.

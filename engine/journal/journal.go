@@ -28,7 +28,7 @@ type Options struct {
 	// SegmentSize is the size of a log file, a multiple of 4096. 0: 64 MiB.
 	SegmentSize int64
 	// Fill and Linger: at a rate at which Fill bytes come within Linger, a group
-	// waits that long to become that large. 0: 8 KiB and 500 µs; Linger below 0:
+	// waits that long to become that large. 0: 8 KiB and 1 ms; Linger below 0:
 	// never wait.
 	Fill   int
 	Linger time.Duration
@@ -56,7 +56,7 @@ func (o Options) orDefault() Options {
 		o.Fill = 8 << 10
 	}
 	if o.Linger == 0 {
-		o.Linger = 500 * time.Microsecond
+		o.Linger = time.Millisecond
 	}
 	if o.SnapshotEvery == 0 {
 		o.SnapshotEvery = 512 << 20

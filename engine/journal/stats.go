@@ -22,13 +22,14 @@ type Stats struct {
 	SyncP50, SyncP99, SyncMax time.Duration // write and sync of a group
 	SegmentWait               time.Duration // longest wait for a prepared segment
 
-	Segments     int   // that hold groups
-	LogBytes     int64 // of those and the spare ones
-	Snapshot     SnapshotStats
-	ClockHeld    time.Duration // see Clock
-	ClockJumps   uint64
-	HistoryBytes int64
-	HistoryLost  uint64 // groups of the log that went by without becoming history
+	Segments      int   // that hold groups
+	LogBytes      int64 // of those and the spare ones
+	Snapshot      SnapshotStats
+	ClockHeld     time.Duration // see Clock
+	ClockJumps    uint64
+	HistoryBytes  int64
+	HistoryBehind int64  // bytes of log that are not yet in it
+	HistoryLost   uint64 // groups of the log that went by without becoming history
 
 	Warning string // something that does not stop the journal yet: the disk is full, a snapshot failed
 	Err     error  // why nothing becomes durable any more
@@ -106,6 +107,7 @@ func (j *Journal) Stats() Stats {
 	}
 	s.Snapshot.Running = j.snapRunning.Load()
 	s.HistoryBytes, s.HistoryLost = j.historian.bytes.Load(), j.historian.lost.Load()
+	s.HistoryBehind = j.historian.behind(j.historian.place.Load())
 	s.ClockHeld, s.ClockJumps = j.clock.Held()
 	if err := j.keeper.trouble(); err != nil {
 		s.Warning = err.Error()

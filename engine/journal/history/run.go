@@ -4,6 +4,7 @@ package history
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
@@ -150,8 +151,9 @@ func (r *reader) readFooter() error {
 
 // Builder collects the changes of a stretch of the log for one run.
 type Builder struct {
-	buf  []byte
-	refs []ref
+	buf     []byte
+	refs    []ref
+	clients []client
 }
 
 // ref is a change in buf, to be sorted without pointers.
@@ -178,23 +180,21 @@ func (b *Builder) Reset() { b.buf, b.refs = b.buf[:0], b.refs[:0] }
 
 // write makes a run of what was collected.
 func (b *Builder) write(f vfs.File, pace func(int) error) (*runWriter, error) {
-	slices.SortStableFunc(b.refs, func(x, y ref) int {
+	slices.SortFunc(b.refs, func(x, y ref) int {
 		switch {
 		case x.key < y.key:
 			return -1
 		case x.key > y.key:
 			return 1
 		}
-		return 0
+		return x.off - y.off
 	})
 	w := newRunWriter(f, pace)
-	var clients [][clientKey]byte
+	clients := b.clients[:0]
 	var identity []byte
 	fold := folder{emit: func(s *span) error {
 		eachIdentity(s.identity, func(kind byte, id []byte) {
-			var k [clientKey]byte
-			clientKeyOf(&k, kind, id, s.addr)
-			clients = append(clients, k)
+			clients = append(clients, client{hash(kind, id), s.addr})
 		})
 		return w.add(s)
 	}}
@@ -219,15 +219,25 @@ func (b *Builder) write(f vfs.File, pace func(int) error) (*runWriter, error) {
 	if err := fold.flush(); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(clients, func(x, y [clientKey]byte) int { return bytes.Compare(x[:], y[:]) })
+	slices.SortFunc(clients, func(x, y client) int {
+		switch {
+		case x.hash < y.hash:
+			return -1
+		case x.hash > y.hash:
+			return 1
+		}
+		return cmp.Compare(x.addr, y.addr)
+	})
 	clients = slices.Compact(clients)
+	b.clients = clients
+	var key [clientKey]byte
 	i := 0
 	return w, w.finish(func() ([]byte, error) {
 		if i == len(clients) {
 			return nil, nil
 		}
 		i++
-		return clients[i-1][:], nil
+		return clients[i-1].key(&key), nil
 	})
 }
 

@@ -283,22 +283,28 @@ const (
 	byRemote
 )
 
-const clientKey = 11
+// client is an entry of the index by client: the hash of an identity, and an address.
+type client struct {
+	hash uint64
+	addr lease.IP4
+}
 
-// clientKeyOf is the key of an identity of an address.
-func clientKeyOf(b *[clientKey]byte, kind byte, id []byte, addr lease.IP4) []byte {
-	h := hash(kind, id)
-	b[0] = kind
-	binary.BigEndian.PutUint16(b[1:], uint16(h>>48))
-	binary.BigEndian.PutUint32(b[3:], uint32(h>>16))
-	binary.BigEndian.PutUint32(b[7:], uint32(addr))
+const (
+	clientKey    = 11
+	clientPrefix = 7 // the hash
+)
+
+// key is in the order of hash and address.
+func (c client) key(b *[clientKey]byte) []byte {
+	binary.BigEndian.PutUint32(b[0:], uint32(c.hash>>24))
+	binary.BigEndian.PutUint32(b[3:], uint32(c.hash))
+	binary.BigEndian.PutUint32(b[7:], uint32(c.addr))
 	return b[:]
 }
 
-const clientPrefix = 7 // kind and hash
-
-// hash is FNV-1a with a finish that spreads it over the upper bits: fixed for good,
-// since it is in files. Somebody who aims at collisions makes his own look-ups slow.
+// hash is the kind in 8 bits and 48 bits of FNV-1a, with a finish that spreads it:
+// fixed for good, since it is in files. Somebody who aims at collisions makes his own
+// look-ups slow.
 func hash(kind byte, id []byte) uint64 {
 	h := uint64(14695981039346656037)
 	h = (h ^ uint64(kind)) * 1099511628211
@@ -309,7 +315,7 @@ func hash(kind byte, id []byte) uint64 {
 	h *= 0xff51afd7ed558ccd
 	h ^= h >> 33
 	h *= 0xc4ceb9fe1a85ec53
-	return h ^ h>>33
+	return uint64(kind)<<48 | h>>16
 }
 
 // eachIdentity calls fn with what an identity is found by.

@@ -248,8 +248,7 @@ func (v *View) addrs(q *Query) ([]lease.IP4, error) {
 	var prefixes [][clientPrefix]byte
 	add := func(kind byte, id []byte) {
 		var k [clientKey]byte
-		clientKeyOf(&k, kind, id, 0)
-		prefixes = append(prefixes, [clientPrefix]byte(k[:]))
+		prefixes = append(prefixes, [clientPrefix]byte(client{hash(kind, id), 0}.key(&k)))
 	}
 	switch {
 	case len(q.HW) > 0:

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"xdhcp/engine/journal"
+	"xdhcp/engine/lease"
+)
+
+// recovery measures a start on a snapshot of n leases and a tail of n/10 changes of
+// them, into the real table; and, for what is the journal's own part, into nothing.
+func recovery(c config, n int) error {
+	dir, err := tempDir(c)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := prepare(dir, n); err != nil {
+		return err
+	}
+	for _, what := range []string{"nothing", "lease.Table", "lease.Table"} {
+		runtime.GC()
+		begin := time.Now()
+		cpu := cpuTime()
+		var t journal.Table = fakeTable(0)
+		if what != "nothing" {
+			table, err := lease.New(lease.Options{})
+			if err != nil {
+				return err
+			}
+			if err := table.Reconfigure(lease.Layout{Pools: []lease.Pool{{Scope: 1, Name: "p", Ranges: []lease.Range{{First: 0x0a000000, Last: 0x0affffff}}}}}); err != nil {
+				return err
+			}
+			t = table
+		}
+		j, r, err := journal.Open(dir, t, journal.Options{})
+		if err != nil {
+			return err
+		}
+		if table, ok := t.(*lease.Table); ok {
+			table.Settle()
+			if got := table.Stats().Bound; got != uint64(n) {
+				return fmt.Errorf("%d leases recovered, %d were written", got, n)
+			}
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		fmt.Printf("into %-11s  %d leases, %d changes behind them: ready in %v, %v of processor time, heap %d MB\n",
+			what, r.Records, r.Changes, time.Since(begin).Round(time.Millisecond), (cpuTime() - cpu).Round(time.Millisecond), m.HeapAlloc>>20)
+		if err := j.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leases is a table that has n leases from 10.0.0.0 on.
+type leases int
+
+func (t leases) Apply([]byte) error { return nil }
+func (t leases) Shards() int        { return 1 }
+
+func (t leases) EachShard(_ int, fn func(*lease.Entry) bool) bool {
+	g := newGrants(0)
+	for i := range int(t) {
+		c := g.at(uint32(i), 1)
+		e := lease.Entry{Status: lease.Bound, Addr: c.Addr, Scope: c.Scope, Kind: c.Kind, HType: c.HType, HW: c.HW, ID: c.ID,
+			ClientID: c.ClientID, Relay: c.Relay, Version: 1, Start: c.Start, Expires: c.Expires, CLTT: c.At}
+		if !fn(&e) {
+			return false
+		}
+	}
+	return true
+}
+
+func prepare(dir string, n int) error {
+	o := journal.Options{SnapshotEvery: 64 << 20, SnapshotRate: 1 << 40}
+	o.History.Off = true
+	s, err := start(dir, leases(n), o)
+	if err != nil {
+		return err
+	}
+	a := newAppender(s.Journal, 0)
+	g := newGrants(0)
+	// Two segments of the past start the snapshot; the tail comes behind it.
+	for i := 0; s.Stats().Snapshot.Seq == 0; i++ {
+		if i < 2_000_000 {
+			a.b.Add(g.at(uint32(i%n), 1))
+			if a.b.Len() < 1024 {
+				continue
+			}
+			if err := a.flush(); err != nil {
+				return err
+			}
+			continue
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.cancel()
+	if err := <-s.done; err != nil {
+		return err
+	}
+	o.SnapshotEvery = 1 << 40
+	if s, err = start(dir, leases(n), o); err != nil {
+		return err
+	}
+	a = newAppender(s.Journal, 0)
+	for i := range n / 10 {
+		a.b.Add(g.at(uint32(i*7%n), uint32(2+i/n)))
+		if a.b.Len() == 1024 {
+			if err := a.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := a.flush(); err != nil {
+		return err
+	}
+	s.cancel()
+	return <-s.done
+}

@@ -241,13 +241,15 @@ func TestQuery(t *testing.T) {
 	in := around.frame(t, message(t, dhcpv4.MessageTypeRequest, giaddr(relayIP), ciaddr(net.IP{1, 2, 3, 4}), flags(0x8000),
 		option(50, 10, 1, 1, 9), option(51, 0, 0, 2, 88), option(54, 192, 0, 2, 1), option(55, 1, 3), option(57, 5, 220),
 		option(60, []byte("MSFT 5.0")...), option(61, 1, 2, 3), option(12, host...), option(118, 10, 1, 0, 0),
+		option(43, 94, 0), option(77, 1, 'u'), option(80), option(81, 0, 0, 0), option(93, 0, 7), option(116, 1),
+		option(124, 0, 0, 1, 55, 0), option(125, 0, 0, 1, 56, 0), option(221, 255),
 		option(82, 1, 1, 9, 5, 4, 10, 2, 0, 0, 11, 4, 10, 1, 0, 1, 19, 0)).ToBytes())
 	f := frame.Frame{Data: in}
-	m, why := r.h.parse(&f)
-	if why != frame.OK {
+	r.h.parse(&f)
+	if why := r.h.why; why != frame.OK {
 		t.Fatal(why)
 	}
-	r.h.ask(&f, m)
+	r.h.ask(&f)
 	q := &r.h.query
 	if q.Type != exchange.Request || q.HType != 1 || q.Hops != 1 || q.Flags != 0x8000 || q.NTags != 2 || q.VLAN != [2]uint16{200, 7} ||
 		q.Src != 0x0a010001 || q.Dst != 0xc0000201 || q.Ciaddr != 0x01020304 || q.Giaddr != 0x0a010001 ||
@@ -261,15 +263,29 @@ func TestQuery(t *testing.T) {
 		t.Errorf("client %+v", c)
 	}
 
+	for name, got := range map[string][2][]byte{
+		"43": {q.VendorOptions, {94, 0}}, "77": {q.UserClass, {1, 'u'}}, "81": {q.FQDN, {0, 0, 0}}, "93": {q.Arch, {0, 7}}, "116": {q.AutoConf, {1}},
+		"124": {q.VendorIdent, {0, 0, 1, 55, 0}}, "125": {q.VendorInfo, {0, 0, 1, 56, 0}}, "221": {q.VSS, {255}},
+	} {
+		if !bytes.Equal(got[0], got[1]) {
+			t.Errorf("option %s is %x, want %x", name, got[0], got[1])
+		}
+	}
+	if !q.RapidCommit {
+		t.Error("option 80 was not seen")
+	}
+
 	// The next message has none of this, and none of it may stay.
 	f = frame.Frame{Data: direct().frame(t, message(t, dhcpv4.MessageTypeDiscover).ToBytes())}
-	if m, why = r.h.parse(&f); why != frame.OK {
-		t.Fatal(why)
+	if r.h.parse(&f); r.h.why != frame.OK {
+		t.Fatal(r.h.why)
 	}
-	r.h.ask(&f, m)
+	r.h.ask(&f)
 	if q.Type != exchange.Discover || q.Hops != 0 || q.Flags != 0 || q.NTags != 0 || q.VLAN != [2]uint16{} || q.Src != 0 || q.Dst != 0xffffffff ||
 		q.Ciaddr != 0 || q.Giaddr != 0 || q.HasRequested || q.Requested != 0 || q.HasServerID || q.ServerID != 0 || q.HasTime || q.WantTime != 0 ||
 		q.LinkSelection != 0 || q.ServerOverride != 0 || q.SubnetSelection != 0 || q.MaxSize != 0 || r.h.relayPort ||
+		q.UserClass != nil || q.VendorIdent != nil || q.VendorInfo != nil || q.VendorOptions != nil || q.Arch != nil || q.FQDN != nil ||
+		q.VSS != nil || q.AutoConf != nil || q.RapidCommit || q.Options != nil ||
 		q.PRL != nil || q.VendorClass != nil || c.ClientID != nil || c.Host != nil || c.Relay != nil {
 		t.Errorf("query %+v", q)
 	}

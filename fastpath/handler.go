@@ -26,9 +26,12 @@ type Handler struct {
 	pressure worker.Pressure
 	ipID     uint16 // IPv4 identification of the next reply
 
-	layers    eth.Layers
-	options   dhcp4.Options
+	*parsed // of the frame at hand: one of the next ones, or alone
+	alone   parsed
+	ahead   lookAhead
+
 	query     exchange.Query
+	seldom    bool // the last query had options of askSeldom
 	answer    exchange.Answer
 	headers   eth.Headers4
 	relayPort bool // sub-option 19: answer to the relay's source port (RFC 8357)
@@ -42,6 +45,7 @@ var _ worker.Handler = (*Handler)(nil)
 // source, which must hold one before the first Begin.
 func New(server *exchange.Server, source *atomic.Pointer[policy.Policy]) *Handler {
 	h := &Handler{server: server, source: source}
+	h.parsed = &h.alone
 	h.cache.init()
 	return h
 }
@@ -55,19 +59,21 @@ func (h *Handler) Begin(now time.Time, p worker.Pressure) {
 	}
 	h.now = lease.Time(now.Unix())
 	h.pressure = p
+	h.ahead.drop()
 }
 
 // Handle decides on f and answers it in place. Unless the verdict is Reply or
 // Await the frame is as it was.
 func (h *Handler) Handle(f *frame.Frame, b *lease.Batch) (frame.Verdict, frame.Reason, lease.Ticket) {
-	m, why := h.parse(f)
+	h.take(f)
+	why := h.why
 	if why == frame.OK {
 		why = h.shed()
 	}
 	if why != frame.OK {
 		return verdict(why), why, 0
 	}
-	h.ask(f, m)
+	h.ask(f)
 	if h.own() {
 		return frame.Drop, frame.FromServer, 0
 	}
@@ -75,7 +81,7 @@ func (h *Handler) Handle(f *frame.Frame, b *lease.Batch) (frame.Verdict, frame.R
 	if h.answer.Type == 0 {
 		return verdict(h.answer.Reason), h.answer.Reason, 0
 	}
-	if why := h.encode(f, m); why != frame.OK {
+	if why := h.encode(f); why != frame.OK {
 		return verdict(why), why, 0
 	}
 	if h.answer.Wait != 0 {
@@ -106,11 +112,11 @@ func verdict(why frame.Reason) frame.Verdict {
 func (h *Handler) shed() frame.Reason {
 	switch h.pressure {
 	case worker.ShedNew:
-		if h.query.Type == dhcp4.Discover {
+		if h.typ == dhcp4.Discover {
 			return frame.Overloaded
 		}
 	case worker.ShedAll:
-		if h.query.Type != dhcp4.Inform {
+		if h.typ != dhcp4.Inform {
 			return frame.Overloaded
 		}
 	}

@@ -32,3 +32,8 @@ func newSet(ranges ...uint8) (set [4]uint64) {
 func known(present *[4]uint64) bool {
 	return present[0]&^harmless[0]|present[1]&^harmless[1]|present[2]&^harmless[2]|present[3]&^harmless[3] == 0
 }
+
+// meets says whether two sets have a code in common.
+func meets(x, y *[4]uint64) bool {
+	return x[0]&y[0]|x[1]&y[1]|x[2]&y[2]|x[3]&y[3] != 0
+}

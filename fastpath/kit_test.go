@@ -92,7 +92,7 @@ func newRig(t testing.TB, s policy.Spec) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := lease.New(lease.Options{Shards: 4})
+	table, err := lease.New(lease.Options{Shards: 4, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

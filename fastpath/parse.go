@@ -9,52 +9,72 @@ import (
 	"xdhcp/internal/wire/eth"
 )
 
+// parsed is what a frame was found to be.
+type parsed struct {
+	at      *byte // the frame: where it begins and how long it is
+	size    int
+	why     frame.Reason // OK, or why it is dropped or punted; the rest is then undefined
+	typ     uint8        // option 53
+	msg     dhcp4.Msg
+	layers  eth.Layers
+	options dhcp4.Options
+}
+
 // parse proves that f is a message that this path takes, finds its options and
-// its type. OK, or why it is dropped or punted.
-func (h *Handler) parse(f *frame.Frame) (dhcp4.Msg, frame.Reason) {
+// its type, and says so in h.parsed.
+func (h *Handler) parse(f *frame.Frame) {
+	h.size = len(f.Data)
+	if h.size > 0 {
+		h.at = &f.Data[0]
+	}
+	h.why = h.read(f)
+}
+
+func (h *Handler) read(f *frame.Frame) frame.Reason {
 	l := &h.layers
 	if why := eth.Parse(f.Data, l); why != frame.OK {
-		return nil, why
+		return why
 	}
 	if l.V6 || l.DstPort != dhcp4.ServerPort {
-		return nil, frame.NotDHCP
+		return frame.NotDHCP
 	}
-	m := dhcp4.Msg(f.Data[l.Payload:l.End:l.End])
-	if why := dhcp4.Check(m); why != frame.OK {
-		return nil, why
+	h.msg = dhcp4.Msg(f.Data[l.Payload:l.End:l.End])
+	if why := dhcp4.Check(h.msg); why != frame.OK {
+		return why
 	}
-	if why := h.options.Scan(m); why != frame.OK {
-		return nil, why
+	if why := h.options.Scan(h.msg); why != frame.OK {
+		return why
 	}
 	if int(f.Port) >= len(h.policy.Ports) {
 		// The policy in force no longer has the interface; its socket is closing.
-		return nil, frame.NoSubnet
+		return frame.NoSubnet
 	}
-	h.query.Type = h.options.Type(m)
-	switch h.query.Type {
+	h.typ = h.options.Type(h.msg)
+	switch h.typ {
 	case dhcp4.Discover, dhcp4.Request, dhcp4.Decline, dhcp4.Release, dhcp4.Inform:
 	case 0:
 		if h.options.Has(dhcp4.OptMessageType) {
-			return nil, frame.NoType
+			return frame.NoType
 		}
-		return nil, frame.PuntBootp
+		return frame.PuntBootp
 	case dhcp4.LeaseQuery:
-		return nil, frame.PuntOption
+		return frame.PuntOption
 	default:
 		// A server's message in a client's clothes, or one that only travels
 		// over TCP (RFC 6926, RFC 7724).
-		return nil, frame.NoType
+		return frame.NoType
 	}
 	if !known(h.options.Present()) {
-		return nil, frame.PuntOption
+		return frame.PuntOption
 	}
-	return m, frame.OK
+	return frame.OK
 }
 
 // ask fills h.query from the message. All fields are set: the query is used
 // again for every packet.
-func (h *Handler) ask(f *frame.Frame, m dhcp4.Msg) {
-	q, o, l := &h.query, &h.options, &h.layers
+func (h *Handler) ask(f *frame.Frame) {
+	q, o, l, m := &h.query, &h.options, &h.layers, h.msg
+	q.Type = h.typ
 	q.HType = m.HType()
 	q.Hops = m.Hops()
 	q.Flags = m.Flags()
@@ -79,15 +99,10 @@ func (h *Handler) ask(f *frame.Frame, m dhcp4.Msg) {
 	q.MaxSize, _ = o.U16(m, dhcp4.OptMaxSize)
 	q.PRL, _ = o.Get(m, dhcp4.OptParameterList)
 	q.VendorClass, _ = o.Get(m, dhcp4.OptVendorClass)
-	q.UserClass, _ = o.Get(m, dhcp4.OptUserClass)
-	q.VendorIdent, _ = o.Get(m, dhcp4.OptVIVendorClass)
-	q.VendorInfo, _ = o.Get(m, dhcp4.OptVIVendorOpts)
-	q.VendorOptions, _ = o.Get(m, dhcp4.OptVendorSpecific)
-	q.Arch, _ = o.Get(m, dhcp4.OptClientArch)
-	q.FQDN, _ = o.Get(m, dhcp4.OptFQDN)
-	q.VSS, _ = o.Get(m, dhcp4.OptVSS)
-	q.AutoConf, _ = o.Get(m, dhcp4.OptAutoConfigure)
-	q.RapidCommit = o.Has(dhcp4.OptRapidCommit)
+	if any := meets(o.Present(), &seldom); any || h.seldom {
+		h.askSeldom()
+		h.seldom = any
+	}
 	// q.Options stays nil: expressions are the slow path's (PuntClass).
 
 	c := &q.Client
@@ -104,6 +119,24 @@ func (h *Handler) ask(f *frame.Frame, m dhcp4.Msg) {
 		h.askRelay(c.Relay)
 	}
 }
+
+// askSeldom fills the fields from options that most messages lack. It is skipped
+// when neither this message nor the last one to be asked about has any.
+func (h *Handler) askSeldom() {
+	q, o, m := &h.query, &h.options, h.msg
+	q.UserClass, _ = o.Get(m, dhcp4.OptUserClass)
+	q.VendorIdent, _ = o.Get(m, dhcp4.OptVIVendorClass)
+	q.VendorInfo, _ = o.Get(m, dhcp4.OptVIVendorOpts)
+	q.VendorOptions, _ = o.Get(m, dhcp4.OptVendorSpecific)
+	q.Arch, _ = o.Get(m, dhcp4.OptClientArch)
+	q.FQDN, _ = o.Get(m, dhcp4.OptFQDN)
+	q.VSS, _ = o.Get(m, dhcp4.OptVSS)
+	q.AutoConf, _ = o.Get(m, dhcp4.OptAutoConfigure)
+	q.RapidCommit = o.Has(dhcp4.OptRapidCommit)
+}
+
+// seldom is the options of askSeldom.
+var seldom = newSet(43, 43, 77, 77, 80, 81, 93, 93, 116, 116, 124, 125, 221, 221)
 
 // askRelay reads the sub-options that say something about the answer. Their
 // lengths are right, and of several the first counts.

@@ -18,10 +18,10 @@ const (
 
 var broadcastMAC = [eth.LenMAC]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// encode writes h.answer over the request m in f. It returns OK, or PuntNoFit
-// with f untouched.
-func (h *Handler) encode(f *frame.Frame, m dhcp4.Msg) frame.Reason {
-	a, q := &h.answer, &h.query
+// encode writes h.answer over the request in f. It returns OK, or PuntNoFit with
+// f untouched.
+func (h *Handler) encode(f *frame.Frame) frame.Reason {
+	a, q, m := &h.answer, &h.query, h.msg
 	data := f.Data[:cap(f.Data)]
 	start := int(h.layers.Payload)
 	room := min(len(data)-start, maxMessage(q.MaxSize))
@@ -45,7 +45,7 @@ func (h *Handler) encode(f *frame.Frame, m dhcp4.Msg) frame.Reason {
 	own := a.Own.Encoded()
 	echo := h.keep(m)
 
-	if max(dhcp4.OffOptions+h.size(len(block)+len(own)+len(echo)), dhcp4.LenBootp) > room {
+	if max(dhcp4.OffOptions+h.optionsLen(len(block)+len(own)+len(echo)), dhcp4.LenBootp) > room {
 		return frame.PuntNoFit
 	}
 
@@ -128,9 +128,9 @@ func (h *Handler) keepRelay(to []byte) int {
 	return n
 }
 
-// size is the length of the options field with END, for blocks and an echo of
-// together n bytes. It counts what encode writes.
-func (h *Handler) size(n int) int {
+// optionsLen is the length of the options field with END, for blocks and an echo
+// of together n bytes. It counts what encode writes.
+func (h *Handler) optionsLen(n int) int {
 	a := &h.answer
 	n += 3 + 6 + 1 // message type, server identifier, END
 	if a.HasTimes {

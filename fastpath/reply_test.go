@@ -22,13 +22,13 @@ func (r *rig) encoded(in []byte, n int, a exchange.Answer) ([]byte, frame.Reason
 	buf := bytes.Repeat([]byte{0xa5}, n+64)
 	copy(buf, in)
 	f := frame.Frame{Data: buf[:len(in):n]}
-	m, why := r.h.parse(&f)
-	if why != frame.OK {
+	r.h.parse(&f)
+	if why := r.h.why; why != frame.OK {
 		r.t.Fatalf("the request: %v", why)
 	}
-	r.h.ask(&f, m)
+	r.h.ask(&f)
 	r.h.answer = a
-	why = r.h.encode(&f, m)
+	why := r.h.encode(&f)
 	if !bytes.Equal(buf[n:], bytes.Repeat([]byte{0xa5}, 64)) {
 		r.t.Fatal("written past the frame's memory")
 	}
@@ -218,10 +218,10 @@ func TestOptionOrder(t *testing.T) {
 			if n := testing.AllocsPerRun(50, func() {
 				copy(buf, in)
 				f := frame.Frame{Data: buf[:len(in)]}
-				m, _ := r.h.parse(&f)
-				r.h.ask(&f, m)
+				r.h.parse(&f)
+				r.h.ask(&f)
 				r.h.answer = a
-				r.h.encode(&f, m)
+				r.h.encode(&f)
 			}); n != 0 {
 				t.Errorf("%v allocations", n)
 			}

@@ -201,7 +201,14 @@ subnets:
 		t.Fatal("the server is not ready")
 	}
 
-	checks := "--server-id 10.0.0.1 --pool 10.1.0.0/16 --require 1,3,58,59 --wait 5s -q --server 10.0.0.1"
+	t.Cleanup(func() {
+		if t.Failed() {
+			status, _ := exec.Command(program, "status", "--state", dir+"/state").CombinedOutput()
+			t.Logf("%s\n%s", log, status)
+		}
+	})
+	// The server sheds DISCOVERs while its disk stalls, so clients send again.
+	checks := "--server-id 10.0.0.1 --pool 10.1.0.0/16 --require 1,3,58,59 --wait 1s,2s,4s,8s -q --server 10.0.0.1"
 	for _, tc := range []string{
 		"run -n 2000 -r 2000 -c 3000 --relay 10.0.0.2",
 		"run -n 2000 -r 2000 -c 2000 --relay 10.0.0.2 --preload --mix renew=60,rebind=20,dora=10,release=10",

@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -32,11 +31,9 @@ type leasesListCmd struct {
 	JSON bool `help:"One JSON object per line." xor:"format"`
 	CSV  bool `help:"Comma-separated values with a header." xor:"format"`
 
-	Subnet   netip.Prefix `help:"Only addresses in this subnet." placeholder:"PREFIX"`
-	Status   []string     `help:"Only leases in these states: bound, offered, declined, released, expired, or all. Default: the first three." placeholder:"STATE"`
-	MAC      string       `name:"mac" help:"Only this client's."`
-	ClientID string       `help:"Only the client with this identifier (option 61), in hexadecimal." placeholder:"HEX"`
-	Circuit  string       `help:"Only clients behind this circuit (option 82), as text or 0x and hexadecimal." placeholder:"ID"`
+	Subnet netip.Prefix `help:"Only addresses in this subnet." placeholder:"PREFIX"`
+	Status []string     `help:"Only leases in these states: bound, offered, declined, released, expired, or all. Default: the first three." placeholder:"STATE"`
+	clientFlags
 }
 
 // held are the states of addresses that nobody else can get now.
@@ -109,26 +106,17 @@ func (c *leasesListCmd) filter() (func(*control.Lease) bool, error) {
 			return nil, fmt.Errorf("--status %s: want one of bound, offered, declined, released, expired, all", s)
 		}
 	}
-	mac := ""
-	if c.MAC != "" {
-		hw, err := net.ParseMAC(c.MAC)
-		if err != nil {
-			return nil, fmt.Errorf("--mac: %w", err)
-		}
-		mac = hw.String()
+	is, err := c.parse()
+	if err != nil {
+		return nil, err
 	}
-	id := strings.ToLower(strings.ReplaceAll(c.ClientID, ":", ""))
-	if _, err := hex.DecodeString(id); err != nil {
-		return nil, fmt.Errorf("--client-id: %w", err)
-	}
-	circuit, isHex := strings.CutPrefix(strings.ToLower(c.Circuit), "0x")
-	if !isHex {
-		circuit = hex.EncodeToString([]byte(c.Circuit))
-	}
+	mac := net.HardwareAddr(is.mac).String()
+	id, circuit, remote := hex.EncodeToString(is.clientID), hex.EncodeToString(is.circuit), hex.EncodeToString(is.remote)
 	return func(l *control.Lease) bool {
 		return (slices.Contains(states, "all") || slices.Contains(states, l.State)) &&
 			(!c.Subnet.IsValid() || c.Subnet.Contains(addr(*l))) &&
-			(mac == "" || l.MAC == mac) && (id == "" || l.ClientID == id) && (circuit == "" || l.Circuit == circuit)
+			(mac == "" || l.MAC == mac) && (id == "" || l.ClientID == id) &&
+			(circuit == "" || l.Circuit == circuit) && (remote == "" || l.Remote == remote)
 	}, nil
 }
 

@@ -6,6 +6,7 @@
 //	xdhcpd check -c xdhcp.yaml     report every mistake of a configuration
 //	xdhcpd status                  ask the running server how it is
 //	xdhcpd leases                  list the leases
+//	xdhcpd history ADDRESS         who had it, and when
 //	xdhcpd state verify, repair    look after the state directory
 //	xdhcpd version
 package main
@@ -39,6 +40,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Check a configuration file and report every mistake."`
 	Status  statusCmd  `cmd:"" help:"Ask the running server how it is."`
 	Leases  leasesCmd  `cmd:"" help:"The leases, whether or not a server runs."`
+	History historyCmd `cmd:"" help:"Who had an address, or which addresses a client had, and when."`
 	State   stateCmd   `cmd:"" help:"Verify or repair a state directory."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

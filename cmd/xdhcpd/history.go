@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"xdhcp/engine/journal"
+	"xdhcp/engine/journal/history"
+	"xdhcp/engine/lease"
+)
+
+type historyCmd struct {
+	stateDir
+	clientFlags
+	Address string `arg:"" optional:"" help:"Who had this IPv4 address. Without it, say which client."`
+	At      string `help:"At this moment (2026-01-31T12:00:00Z, or 2026-01-31 12:00:00 in local time)." xor:"when" placeholder:"TIME"`
+	From    string `help:"From this moment on." placeholder:"TIME"`
+	To      string `help:"Up to this moment." placeholder:"TIME"`
+	JSON    bool   `help:"One JSON object per line."`
+}
+
+// historyEntry is one line of the JSON output.
+type historyEntry struct {
+	Address  string    `json:"address"`
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to,omitzero"`     // zero: never
+	Ended    string    `json:"ended,omitempty"` // release, decline, expire, grant (to another); empty: it has not
+	Last     time.Time `json:"last"`            // newest grant or renewal
+	MAC      string    `json:"mac,omitempty"`
+	ClientID string    `json:"client_id,omitempty"`
+	Host     string    `json:"host,omitempty"`
+	Circuit  string    `json:"circuit_id,omitempty"`
+	Remote   string    `json:"remote_id,omitempty"`
+	// Known is false where the grant is older than the history that is kept.
+	Known bool `json:"known"`
+}
+
+// Run answers from the state directory, whether or not a server runs.
+func (c *historyCmd) Run(e *env) error {
+	is, err := c.parse()
+	if err != nil {
+		return err
+	}
+	from, to, err := c.window()
+	if err != nil {
+		return err
+	}
+	byClient := len(is.mac)+len(is.clientID)+len(is.circuit)+len(is.remote) > 0
+	if byClient == (c.Address != "") {
+		return &exitError{2, "xdhcpd: history takes an address, or one or more of --mac, --client-id, --circuit and --remote"}
+	}
+	view, err := journal.OpenHistory(c.State)
+	if err != nil {
+		return err
+	}
+	defer view.Close()
+	var records []history.Record
+	if byClient {
+		records, err = view.ByClient(history.Query{HW: is.mac, ClientID: is.clientID, Circuit: is.circuit, Remote: is.remote}, from, to)
+	} else {
+		var a netip.Addr
+		if a, err = netip.ParseAddr(c.Address); err != nil || !a.Is4() {
+			return &exitError{2, fmt.Sprintf("xdhcpd: %q is not an IPv4 address", c.Address)}
+		}
+		records, err = view.ByAddress(lease.IP4From(a.AsSlice()), from, to)
+	}
+	if err != nil {
+		return err
+	}
+	if c.At != "" {
+		records = onlyAt(records, from)
+	}
+	return c.print(e, records)
+}
+
+// onlyAt keeps, of each address, the one that had it at a moment: at the second
+// of a change both its neighbours touch it, and the later one counts.
+func onlyAt(records []history.Record, at lease.Time) []history.Record {
+	last := map[lease.IP4]history.Record{}
+	for _, r := range records {
+		if r.To > at || r.Ended == 0 && r.To >= at {
+			last[r.Addr] = r
+		}
+	}
+	kept := records[:0]
+	for _, r := range records {
+		if l, ok := last[r.Addr]; ok && l.From == r.From {
+			kept = append(kept, l)
+			delete(last, r.Addr)
+		}
+	}
+	return kept
+}
+
+// window is the span of time that is asked for.
+func (c *historyCmd) window() (from, to lease.Time, err error) {
+	if c.At != "" {
+		if c.From != "" || c.To != "" {
+			return 0, 0, &exitError{2, "xdhcpd: --at is one moment, --from and --to are two"}
+		}
+		at, err := moment("--at", c.At)
+		return at, at, err
+	}
+	to = lease.Never
+	if c.From != "" {
+		if from, err = moment("--from", c.From); err != nil {
+			return 0, 0, err
+		}
+	}
+	if c.To != "" {
+		to, err = moment("--to", c.To)
+	}
+	return from, to, err
+}
+
+func moment(flag, s string) (lease.Time, error) {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		t, err = time.ParseInLocation(time.DateTime, strings.Replace(s, "T", " ", 1), time.Local)
+	}
+	if err != nil || t.Unix() < 0 || t.Unix() >= int64(lease.Never) {
+		return 0, &exitError{2, fmt.Sprintf("xdhcpd: %s %q: want a time such as 2026-01-31T12:00:00Z or \"2026-01-31 12:00:00\"", flag, s)}
+	}
+	return lease.Time(t.Unix()), nil
+}
+
+func (c *historyCmd) print(e *env, records []history.Record) error {
+	if c.JSON {
+		enc := json.NewEncoder(e.stdout)
+		for i := range records {
+			if err := enc.Encode(entryOf(&records[i])); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(records) == 0 {
+		return errors.New("nothing is on record")
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "ADDRESS\tFROM\tTO\tENDED\tMAC\tCLIENT-ID\tCIRCUIT-ID\tREMOTE-ID")
+	for i := range records {
+		h := entryOf(&records[i])
+		to := "never"
+		if !h.To.IsZero() {
+			to = h.To.Local().Format(time.DateTime)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.Address, h.From.Local().Format(time.DateTime), to,
+			dash(h.Ended), dash(h.MAC), dash(h.ClientID), dash(h.Circuit), dash(h.Remote))
+	}
+	return w.Flush()
+}
+
+func entryOf(r *history.Record) historyEntry {
+	at := func(t lease.Time) time.Time {
+		if t == lease.Never {
+			return time.Time{}
+		}
+		return time.Unix(int64(t), 0).UTC()
+	}
+	h := historyEntry{
+		Address: r.Addr.String(), From: at(r.From), To: at(r.To), Last: at(r.Last), Known: r.Known,
+		MAC: net.HardwareAddr(r.Client.HW).String(), ClientID: hex.EncodeToString(r.Client.ClientID),
+		Host:    strings.ToValidUTF8(string(r.Client.Host), "\uFFFD"),
+		Circuit: hex.EncodeToString(r.Client.Circuit()), Remote: hex.EncodeToString(r.Client.Remote()),
+	}
+	if r.Ended != 0 {
+		h.Ended = r.Ended.String()
+	}
+	return h
+}

@@ -9,6 +9,9 @@
 //  3. has exchange.Server decide;
 //  4. encodes the Answer over the request, in the frame's own memory.
 //
+// A batch that is announced (Prepare) is parsed ahead, so that the lease table
+// can fetch what it will need (prepare.go).
+//
 // It decides nothing about the protocol itself: that is exchange's, which the
 // slow path shares. It is one of two codecs, and the incomplete one. What it
 // does not take is punted with the frame untouched: split and overloaded

@@ -23,37 +23,39 @@ type parsed struct {
 // parse proves that f is a message that this path takes, finds its options and
 // its type, and says so in h.parsed.
 func (h *Handler) parse(f *frame.Frame) {
-	h.size = len(f.Data)
-	if h.size > 0 {
-		h.at = &f.Data[0]
+	p := h.parsed
+	p.size = len(f.Data)
+	if p.size > 0 {
+		p.at = &f.Data[0]
 	}
-	h.why = h.read(f)
+	p.why = p.read(f)
+	if p.why == frame.OK && int(f.Port) >= len(h.policy.Ports) {
+		// The policy in force no longer has the interface; its socket is closing.
+		p.why = frame.NoSubnet
+	}
 }
 
-func (h *Handler) read(f *frame.Frame) frame.Reason {
-	l := &h.layers
+func (p *parsed) read(f *frame.Frame) frame.Reason {
+	l := &p.layers
 	if why := eth.Parse(f.Data, l); why != frame.OK {
 		return why
 	}
 	if l.V6 || l.DstPort != dhcp4.ServerPort {
 		return frame.NotDHCP
 	}
-	h.msg = dhcp4.Msg(f.Data[l.Payload:l.End:l.End])
-	if why := dhcp4.Check(h.msg); why != frame.OK {
+	m := dhcp4.Msg(f.Data[l.Payload:l.End:l.End])
+	p.msg = m
+	if why := dhcp4.Check(m); why != frame.OK {
 		return why
 	}
-	if why := h.options.Scan(h.msg); why != frame.OK {
+	if why := p.options.Scan(m); why != frame.OK {
 		return why
 	}
-	if int(f.Port) >= len(h.policy.Ports) {
-		// The policy in force no longer has the interface; its socket is closing.
-		return frame.NoSubnet
-	}
-	h.typ = h.options.Type(h.msg)
-	switch h.typ {
+	p.typ = p.options.Type(m)
+	switch p.typ {
 	case dhcp4.Discover, dhcp4.Request, dhcp4.Decline, dhcp4.Release, dhcp4.Inform:
 	case 0:
-		if h.options.Has(dhcp4.OptMessageType) {
+		if p.options.Has(dhcp4.OptMessageType) {
 			return frame.NoType
 		}
 		return frame.PuntBootp
@@ -64,7 +66,7 @@ func (h *Handler) read(f *frame.Frame) frame.Reason {
 		// over TCP (RFC 6926, RFC 7724).
 		return frame.NoType
 	}
-	if !known(h.options.Present()) {
+	if !known(p.options.Present()) {
 		return frame.PuntOption
 	}
 	return frame.OK

@@ -149,15 +149,19 @@ func (g *Generator) run(ctx context.Context, l Load) (*Result, error) {
 	return r, nil
 }
 
-// turn does what there is to do now: received answers first, since they end
-// waits; then what is due; then waits that are over.
+// turn does what there is to do now: received answers first, then waits that
+// are over, then what is due. While answers queue up, no wait ends, since its
+// answer may be among them, and nothing begins: an exchange that begins late is
+// measured as late, an answer that finds no room in the socket would be lost.
 func (g *Generator) turn(sched *schedule, zero, now int64) (work bool, err error) {
 	s := g.sim
 	// Every received frame may need one to answer with.
 	if g.free < batch {
 		g.free += g.t.Alloc(g.spare[g.free:])
 	}
-	n := g.t.Recv(g.in[:min(batch, g.free)])
+	limit := min(batch, g.free)
+	n := g.t.Recv(g.in[:limit])
+	drained := n < limit
 	if n > 0 {
 		now = g.now()
 		for i := range g.in[:n] {
@@ -173,21 +177,21 @@ func (g *Generator) turn(sched *schedule, zero, now int64) (work bool, err error
 			}
 		}
 	}
+	for drained && g.free > 0 {
+		size, more := s.expire(now, g.room())
+		if !more {
+			break
+		}
+		g.put(size)
+	}
 	began := 0
-	for ; g.free > 0 && began < batch; began++ {
+	for ; drained && g.free > 0 && began < batch; began++ {
 		due, ok := sched.take(now-zero, s.inFlight)
 		if !ok {
 			break
 		}
 		s.tally.answered(phaseLag, now-zero-due)
 		g.put(s.begin(sched.kind(), zero+due, now, g.room()))
-	}
-	for g.free > 0 {
-		size, more := s.expire(now, g.room())
-		if !more {
-			break
-		}
-		g.put(size)
 	}
 	work = n > 0 || began > 0 || g.outN > 0
 	if g.outN > 0 {

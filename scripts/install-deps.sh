@@ -15,7 +15,7 @@ set -eu
 build='clang:clang llvm-strip:llvm'
 run='ip:iproute2 udhcpc:udhcpc nsenter:util-linux setpriv:util-linux'
 test="$run gcc:gcc ethtool:ethtool tcpdump:tcpdump bpftool:bpftool
-	dhclient:isc-dhcp-client dhcrelay:isc-dhcp-relay dhcpcd:dhcpcd-base"
+	dhclient:isc-dhcp-client dhcrelay:isc-dhcp-relay dhcpcd:dhcpcd-base kea-dhcp4:kea-dhcp4-server"
 
 case "${1-all}" in
 build) wanted=$build ;;
@@ -79,15 +79,18 @@ install || {
 	install
 }
 
-# Nor shall it start at the next boot.
+# Nor shall they start at the next boot.
+units=''
 case "$packages" in
-*isc-dhcp-relay*)
-	for unit in isc-dhcp-relay isc-dhcp-relay6; do
-		if [ -d /run/systemd/system ]; then
-			systemctl -q disable --now "$unit" 2>/dev/null || :
-		elif [ -e "/etc/init.d/$unit" ]; then
-			update-rc.d "$unit" disable 2>/dev/null || :
-		fi
-	done
-	;;
+*isc-dhcp-relay*) units='isc-dhcp-relay isc-dhcp-relay6' ;;
 esac
+case "$packages" in
+*kea-dhcp4-server*) units="$units kea-dhcp4-server" ;;
+esac
+for unit in $units; do
+	if [ -d /run/systemd/system ]; then
+		systemctl -q disable --now "$unit" 2>/dev/null || :
+	elif [ -e "/etc/init.d/$unit" ]; then
+		update-rc.d "$unit" disable 2>/dev/null || :
+	fi
+done

@@ -24,32 +24,47 @@ func (c *checkCmd) Run(e *env) error {
 	if _, err := compile(cfg, nil); err != nil {
 		return &exitError{1, fmt.Sprintf("%s: %v", c.Config, err)}
 	}
-	pools, reservations := 0, 0
-	for _, s := range cfg.Subnets {
+	subnets, pools, reservations := 0, 0, 0
+	for s := range cfg.All() {
+		subnets++
 		pools += len(s.Pools)
 		reservations += len(s.Reservations)
 	}
 	fmt.Fprintf(e.stdout, "%s: ok: %s, %s, %s, %s\n", c.Config,
-		count(len(cfg.Interfaces), "interface"), count(len(cfg.Subnets), "subnet"), count(pools, "pool"), count(reservations, "reservation"))
+		count(len(cfg.Interfaces), "interface"), count(subnets, "subnet"), count(pools, "pool"), count(reservations, "reservation"))
 	return nil
 }
 
-// loadConfig loads a file and prints its problems and warnings.
+// loadConfig loads a file, ours or Kea's, and prints its problems and warnings.
 func loadConfig(stderr io.Writer, file string) (*config.Config, error) {
-	cfg, problems := config.Load(file)
-	if cfg != nil {
-		for _, w := range cfg.Warnings {
-			fmt.Fprintf(stderr, "warning: %v\n", w)
+	var cfg *config.Config
+	var problems []config.Problem
+	if isKea(file) {
+		var err error
+		if _, cfg, err = loadKea(stderr, file); err != nil {
+			return nil, err
 		}
-		return cfg, nil
+	} else if cfg, problems = config.Load(file); cfg == nil {
+		return nil, report(stderr, file, problems)
 	}
+	if problems := badExpressions(cfg); problems != nil {
+		return nil, report(stderr, file, problems)
+	}
+	for _, w := range cfg.Warnings {
+		fmt.Fprintf(stderr, "warning: %v\n", w)
+	}
+	return cfg, nil
+}
+
+// report prints problems and says how many they are.
+func report(stderr io.Writer, file string, problems []config.Problem) error {
 	for _, p := range problems {
 		fmt.Fprintln(stderr, p)
 		if p.Excerpt != "" {
 			fmt.Fprintln(stderr, p.Excerpt)
 		}
 	}
-	return nil, &exitError{1, count(len(problems), "problem") + " in " + file}
+	return &exitError{1, count(len(problems), "problem") + " in " + file}
 }
 
 // count prints a number and its noun.

@@ -4,6 +4,7 @@
 //
 //	xdhcpd serve -c xdhcp.yaml     serve in the foreground
 //	xdhcpd check -c xdhcp.yaml     report every mistake of a configuration
+//	xdhcpd import kea FILE         print what a configuration of Kea is in ours
 //	xdhcpd status                  ask the running server how it is
 //	xdhcpd leases                  list the leases
 //	xdhcpd history ADDRESS         who had it, and when
@@ -38,6 +39,7 @@ func (e *exitError) Error() string { return e.msg }
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve DHCP in the foreground."`
 	Check   checkCmd   `cmd:"" help:"Check a configuration file and report every mistake."`
+	Import  importCmd  `cmd:"" help:"Turn the configuration of another server into one of xdhcpd's."`
 	Status  statusCmd  `cmd:"" help:"Ask the running server how it is."`
 	Leases  leasesCmd  `cmd:"" help:"The leases, whether or not a server runs."`
 	History historyCmd `cmd:"" help:"Who had an address, or which addresses a client had, and when."`

@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 	"internal/wire":       {"engine/frame"},
 	"internal/option":     {},
 	"internal/config":     {"internal/option"},
+	"internal/kea":        {"internal/config", "internal/option"},
 	"internal/nettest":    {},
 	"internal/invariants": {},
 	"internal/archtest":   {},

@@ -43,7 +43,10 @@ func (d *decision) bootp() {
 		d.silent(frame.PoolFull)
 		return
 	}
-	out, g := d.Table.Commit(&d.req, addr, lease.Infinite, d.now, d.b)
+	out, g := d.commit(addr, lease.Infinite)
+	if out == overLimit {
+		d.Table.Withdraw(d.subnet.Scope, &d.req.Client, d.now)
+	}
 	if out != lease.OK {
 		d.silent(refusal(out))
 		return

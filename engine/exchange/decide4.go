@@ -14,6 +14,7 @@ const (
 	textNotYours     = "the address is not yours"
 	textReserved     = "the address is reserved for another client"
 	textMoved        = "another address is reserved for you"
+	textLimit        = "you have as many leases as you may"
 	textUnknown      = "no record of this lease"
 )
 
@@ -180,6 +181,11 @@ func (d *decision) discover() {
 		d.noAddress(at, options)
 		return
 	}
+	if !d.within(addr) {
+		d.Table.Withdraw(d.subnet.Scope, &d.req.Client, d.now)
+		d.silent(frame.Filtered)
+		return
+	}
 	times := d.p.Times(at, addr, &d.q.class.In)
 	valid := times.For(d.q.WantTime, d.q.HasTime)
 	d.a.Yiaddr = addr
@@ -187,7 +193,7 @@ func (d *decision) discover() {
 		// RFC 4039 §3: "with a DHCPACK that includes the Rapid Commit option and
 		// fully committed address and configuration information". Where it
 		// cannot be committed there is still the offer.
-		if out, g := d.Table.Commit(&d.req, addr, valid, d.now, d.b); out == lease.OK {
+		if out, g := d.commit(addr, valid); out == lease.OK {
 			d.a.Wait = g.Ticket
 			d.answer(Ack, at, options)
 			d.times(times, g.Valid)
@@ -221,6 +227,8 @@ func refusal(out lease.Outcome) frame.Reason {
 		return frame.BadRequest
 	case lease.Busy:
 		return frame.Contended
+	case overLimit:
+		return frame.Filtered
 	}
 	return frame.PoolFull
 }

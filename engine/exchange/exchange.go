@@ -91,7 +91,8 @@ type Query struct {
 	pools  []lease.PoolID            // that it may use, where not all are
 	boot   policy.Boot               // what Answer.Boot points to where it is put together
 	fqdn   [255]byte                 // value of option 81 of the answer
-	own    Own                       // what Answer.Own points to
+	keys   [policy.MaxLimits]policy.LimitKey
+	own    Own // what Answer.Own points to
 }
 
 // Dest says where an answer goes (RFC 2131 §4.1). The codec finds the link-layer
@@ -157,4 +158,6 @@ type Server struct {
 	// Failed says that the journal has failed and nothing may be acknowledged
 	// any more; nil: it cannot.
 	Failed func() bool
+
+	limits limits
 }

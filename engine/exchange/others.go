@@ -26,10 +26,12 @@ func (d *decision) decline() {
 		return
 	}
 	s := d.p.SubnetOf(q.Requested)
+	d.req.Client = q.Client
 	if s == nil || d.Table.Decline(s.Scope, &q.Client, q.Requested, d.p.Probation, d.now, d.b) != lease.OK {
 		d.silent(frame.NotHolder)
 		return
 	}
+	d.ended(s, q.Requested)
 	d.silent(frame.Declined)
 }
 
@@ -56,6 +58,7 @@ func (d *decision) release() {
 		d.silent(frame.NotHolder)
 		return
 	}
+	d.ended(s, q.Ciaddr)
 	d.silent(frame.Released)
 }
 

@@ -192,7 +192,9 @@ func (d *decision) bind(addr lease.IP4) {
 	if r := d.subnet.ReservedAt(addr); r != nil && r != d.res {
 		// The configuration gave the address to another client after this one
 		// leased it. The lease ends here, so that the other finds it free.
-		d.Table.Release(d.req.Scope, &d.req.Client, addr, d.now, d.b)
+		if d.Table.Release(d.req.Scope, &d.req.Client, addr, d.now, d.b) == lease.OK {
+			d.ended(d.subnet, addr)
+		}
 		d.nak(textReserved)
 		return
 	}
@@ -205,9 +207,13 @@ func (d *decision) bind(addr lease.IP4) {
 	}
 	times := d.p.Times(at, addr, &d.q.class.In)
 	valid := times.For(d.q.WantTime, d.q.HasTime)
-	out, g := d.Table.Commit(&d.req, addr, valid, d.now, d.b)
+	out, g := d.commit(addr, valid)
 	switch out {
 	case lease.OK:
+	case overLimit:
+		d.Table.Withdraw(d.req.Scope, &d.req.Client, d.now)
+		d.nak(textLimit)
+		return
 	case lease.BadClient, lease.Busy:
 		d.silent(refusal(out))
 		return

@@ -41,15 +41,14 @@ type classes struct {
 	programs []node   // by class; unused where the atoms decide
 	always   ClassSet // classes whose program is run for every message
 
-	rules    []classRule
-	options  ClassSet // classes with options
-	effects  ClassSet // classes that act on any message: options, times, drop, boot
-	times    ClassSet
-	drop     ClassSet
-	boot     ClassSet
-	deny     int // numbers of the filters; -1: none
-	allow    int
-	enforced bool
+	rules   []classRule
+	options ClassSet // classes with options
+	effects ClassSet // classes that act on any message: options, times, drop, boot
+	times   ClassSet
+	drop    ClassSet
+	boot    ClassSet
+	deny    int // numbers of the filters; -1: none
+	allow   int
 }
 
 // An atom is one condition on one value.

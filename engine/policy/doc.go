@@ -19,5 +19,17 @@
 //
 //	reservation > class > pool > subnet > shared network > global
 //
-// That merge happens in Build; an OptionSet is its result.
+// and over all of that lies what a place has for the members of a class
+// (Option.Class), in the same order without "class": the order of look-up of
+// [MS-DHCPE] §1.4. The merge happens in Build; an OptionSet is its result. What a
+// client in certain classes gets is merged when the first such client comes, and
+// kept in a table of fixed size (variant.go).
+//
+// A class is a condition on what a client sends or where it is (Match). Conditions
+// on one value are hash look-ups, and only classes that a look-up brings up are
+// evaluated (class.go). An expression, which can say what they cannot, needs the
+// whole message (expr.go) and so the slow path: all: [vendor-class x, expression]
+// sends only the clients of that vendor there, an expression alone everybody on
+// the links where the class has an effect. Classes choose options, lease times,
+// boot parameters and pools, are counted (limits.go), or are not answered.
 package policy

@@ -43,6 +43,8 @@ type Policy struct {
 	// VSS says that some subnet belongs to a virtual private network (RFC 6607).
 	VSS bool
 
+	limits     []limit
+	limitsID   uint64
 	rogueReply []byte // value of option 43
 	classList  []byte // encoded options 77
 	precedence []Identifier

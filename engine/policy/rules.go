@@ -135,6 +135,7 @@ func (b *builder) addRules() {
 	b.addRogueReply()
 	b.addClassList()
 	b.addFQDN()
+	b.addLimits()
 	p.precedence = s.Precedence
 	if p.precedence == nil {
 		p.precedence = DefaultPrecedence

@@ -25,6 +25,8 @@ type Spec struct {
 	// interfaces, or of another server whose leases were taken over.
 	ServerIDs []netip.Addr
 
+	// Limits are at most MaxLimits.
+	Limits []LimitSpec
 	// Filters decide before all else who is served at all.
 	Filters FilterSpec
 	// Precedence is the order in which reservations are looked for. nil:

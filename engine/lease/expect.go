@@ -42,7 +42,8 @@ func (t *Table) Fetch(h Hint) {
 	h.s.mu.Lock()
 	e := h.s.idx.e
 	for i := h.s.idx.first(h.tag); uint32(e[i]>>32) == h.tag; i++ {
-		prefetchRecord(t.rec(ref(e[i])))
+		// Its room too: a client identifier lies there.
+		t.slab(ref(e[i])).fetch(ref(e[i]))
 	}
 	h.s.mu.Unlock()
 }

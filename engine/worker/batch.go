@@ -11,6 +11,7 @@ import (
 // handle takes one batch of received frames through steps 2 to 4.
 func (w *Worker) handle(rx []frame.Frame, now time.Time) {
 	w.o.Handler.Begin(now, w.pressure(now))
+	w.o.Handler.Prepare(rx)
 	nTx, nFree := 0, 0
 	for i := range rx {
 		f := &rx[i]

@@ -58,6 +58,9 @@ type Handler interface {
 	// Begin opens a batch: the handler loads the policy in force and keeps now
 	// as the time of every decision in the batch.
 	Begin(now time.Time, p Pressure)
+	// Prepare announces the batch's frames, in the order in which Handle will be
+	// called for them: a handler may look ahead. They stay as they are until then.
+	Prepare(fs []frame.Frame)
 	// Handle decides on one frame and, for Reply and Await, rewrites f.Data.
 	// Changes go to b. For Await, wait is the ticket that must be durable.
 	Handle(f *frame.Frame, b *lease.Batch) (v frame.Verdict, why frame.Reason, wait lease.Ticket)

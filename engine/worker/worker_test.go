@@ -100,11 +100,13 @@ func (j *fakeJournal) reach(t lease.Ticket) {
 
 // fakeHandler gives each frame the verdict that its first byte names.
 type fakeHandler struct {
-	next     lease.Ticket
-	pressure []Pressure
+	next      lease.Ticket
+	pressure  []Pressure
+	announced []frame.Frame
 }
 
 func (h *fakeHandler) Begin(_ time.Time, p Pressure) { h.pressure = append(h.pressure, p) }
+func (h *fakeHandler) Prepare(fs []frame.Frame)      { h.announced = fs }
 func (h *fakeHandler) Handle(f *frame.Frame, _ *lease.Batch) (frame.Verdict, frame.Reason, lease.Ticket) {
 	switch v := frame.Verdict(f.Data[0]); v {
 	case frame.Await:
@@ -181,6 +183,9 @@ func TestEachVerdictTakesItsRoad(t *testing.T) {
 	b := setUp(Options{})
 	b.sock.inbox = frames(frame.Drop, frame.Reply, frame.Await, frame.Punt, frame.Punt)
 	b.mustTurn(t)
+	if got := len(b.handler.announced); got != 5 {
+		t.Errorf("%d frames were announced to the handler, want 5", got)
+	}
 	equal(t, "sent at once", b.sock.sent, []uint64{1})
 	equal(t, "freed", b.sock.freed, []uint64{0, 3, 4})
 	equal(t, "punted", b.punter.got, []uint64{3})

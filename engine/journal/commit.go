@@ -37,11 +37,11 @@ import (
 //
 // How large a group should be. A group takes whole pages. At 200,000 grants a
 // second of 75 bytes, a disk that syncs in 100 µs would write groups of 1.5 KB in
-// pages of 4, and spend its time in system calls. So a page that would be mostly
-// padding waits for the changes that fill it, if they are expected within linger
-// at the rate of the last moments; groups are cut at a page's end where that saves
-// more than an eighth, and the rest begins the next group. A lone change, when the
-// rate is low, waits for nothing.
+// pages of 4, and spend its time in system calls. So when, by the rate of the last
+// moments, fill bytes come within linger, the committer waits for as long as they
+// should take (by a clock: an appender that had to wake it would pay for that); and
+// groups are cut at a page's end where that saves more than an eighth, and the rest
+// begins the next group. A lone change, when the rate is low, waits for nothing.
 
 // committer is the one writer of the log.
 type committer struct {
@@ -67,16 +67,17 @@ func (c *committer) run() {
 	for c.j.failed.Load() == nil {
 		stopping := c.j.stop.Load()
 		c.gather()
+		if wait := c.linger(); wait > 0 && !stopping {
+			c.waited = true
+			c.j.wake.sleep(noBytes, wait, &c.j.stop)
+			continue
+		}
 		if c.queued == 0 {
 			if stopping {
 				return
 			}
+			c.waited = false
 			c.j.wake.sleep(1, 0, &c.j.stop)
-			continue
-		}
-		if want, wait := c.linger(); wait > 0 && !stopping {
-			c.j.wake.sleep(want, wait, &c.j.stop)
-			c.waited = true
 			continue
 		}
 		if err := c.commit(); err != nil {
@@ -98,20 +99,26 @@ func (c *committer) gather() {
 	c.j.wake.pending.Add(-int64(got))
 }
 
-// linger says whether the queue should wait to fill its pages, for how many more
-// bytes, and how long.
-func (c *committer) linger() (want int64, wait time.Duration) {
+// linger says how long the queue should wait to fill its pages. It waits once for
+// each group, also when there is nothing in it yet.
+func (c *committer) linger() time.Duration {
 	short := c.j.fill - (c.queued + groupHead)
 	if c.waited || short <= 0 || !c.loaded() {
-		return 0, 0
+		return 0
 	}
-	return int64(short), c.j.linger
+	if c.j.async {
+		return c.j.linger
+	}
+	return min(c.j.linger, max(minLinger, c.rate.until(short)))
 }
+
+// minLinger is less than a sleep takes at the least.
+const minLinger = 20 * time.Microsecond
 
 // loaded says whether the next pages are likely to fill up within linger. With
 // async durability nobody waits, so there is always time.
 func (c *committer) loaded() bool {
-	return c.j.linger > 0 && (c.j.async || c.rate.expects(c.j.fill, c.j.linger))
+	return c.j.linger > 0 && (c.j.async && c.queued > 0 || c.rate.until(c.j.fill) <= c.j.linger)
 }
 
 // room is how many bytes of changes the next group takes.
@@ -252,7 +259,10 @@ func (r *rate) add(n int, now time.Duration) {
 	r.last = now
 }
 
-// expects says whether n bytes are likely to come within d.
-func (r *rate) expects(n int, d time.Duration) bool {
-	return r.bytes*d.Seconds() >= float64(n)*r.time && r.bytes > 0
+// until is how long n bytes take to come; longer than anybody waits if none do.
+func (r *rate) until(n int) time.Duration {
+	if r.bytes <= 0 {
+		return time.Hour
+	}
+	return time.Duration(min(3600, float64(n)/r.bytes*r.time) * float64(time.Second))
 }

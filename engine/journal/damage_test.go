@@ -3,9 +3,12 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -162,4 +165,141 @@ func files(t *testing.T, fs vfs.FS) (names []string) {
 		}
 	}
 	return names
+}
+
+// A file is gone. If that can be seen, the start is refused and a repair makes it safe.
+func TestAMissingFile(t *testing.T) {
+	healthy := errfs.New()
+	_, promised := shortLife(healthy, early)
+	_, _, newest := open(t, healthy.Crash(true, nil))
+	for _, name := range files(t, healthy) {
+		name, _, _ = strings.Cut(name, ":")
+		fs := healthy.Crash(true, nil)
+		if err := fs.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+		j, r, err := Open("state", newModel(), small(fs))
+		if err == nil {
+			j.Close()
+			if index, ok := segIndex(strings.TrimPrefix(name, logDir+"/")); ok && r.LastGroup == newest.LastGroup {
+				t.Errorf("%s: segment %d is gone, and nobody needs it", name, index)
+			}
+			continue // a spare file, the reserve, or the newest segment, which nothing points at
+		}
+		var damage *DamageError
+		if !errors.As(err, &damage) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, err := repairFS(fs, "state", RepairOptions{Clock: small(fs).Clock}); err != nil {
+			t.Fatalf("%s: repair: %v", name, err)
+		}
+		j, got, r := open(t, fs)
+		j.Close()
+		safe(t, name, promised, got, r)
+	}
+}
+
+// Several things are wrong at once.
+func TestMuchDamage(t *testing.T) {
+	healthy := errfs.New()
+	_, promised := shortLife(healthy, early)
+	rng := rand.New(rand.NewPCG(5, 5))
+	repaired := 0
+	for round := range 150 {
+		fs := healthy.Crash(true, nil)
+		all := files(t, fs)
+		for range 2 + rng.IntN(6) {
+			name, size, _ := strings.Cut(all[rng.IntN(len(all))], ":")
+			n, _ := strconv.Atoi(size)
+			// Not the newest group, whose loss is not to be told from a crash.
+			if err := fs.Corrupt(name, rng.Int64N(int64(n)), 0xff); err != nil {
+				t.Fatal(err)
+			}
+		}
+		j, _, err := Open("state", newModel(), small(fs))
+		if err == nil {
+			j.Close()
+			continue
+		}
+		if _, err := repairFS(fs, "state", RepairOptions{Clock: small(fs).Clock}); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		j, got, r := open(t, fs)
+		j.Close()
+		safe(t, fmt.Sprintf("round %d", round), promised, got, r)
+		repaired++
+	}
+	if repaired < 50 {
+		t.Errorf("only %d repairs", repaired)
+	}
+}
+
+// A renewal whose grant is not in the log says that somebody has the address.
+func TestARenewalOfNothing(t *testing.T) {
+	fs := errfs.New()
+	j, _, _ := open(t, fs)
+	b := lease.NewBatch(0)
+	b.Add(grant(1, 1))
+	b.Add(&lease.Change{Op: lease.OpRenew, Addr: 2, Version: 4, At: epoch0, Start: epoch0 - 50, Expires: epoch0 + 900})
+	j.Append(b)
+	if err := j.step(); err != nil {
+		t.Fatal(err)
+	}
+	j.Close()
+	var damage *DamageError
+	if _, _, err := Open("state", newModel(), small(fs)); !errors.As(err, &damage) {
+		t.Fatalf("start: %v", err)
+	}
+	if r, err := verifyFS(fs); err != nil || len(r.Damage) != 1 {
+		t.Errorf("verify: %+v, %v", r, err)
+	}
+	r, err := repairFS(fs, "state", RepairOptions{Clock: small(fs).Clock})
+	if err != nil || r.Orphans != 1 || r.Accounted != 1 || len(r.Holds) != 0 {
+		t.Fatalf("repair: %+v, %v", r, err)
+	}
+	j, got, _ := open(t, fs)
+	defer j.Close()
+	if c := got.m[2]; c.Op != lease.OpDecline || c.Expires != epoch0+900 || c.Version != 5 {
+		t.Errorf("the address: %+v", c)
+	}
+	if c := got.m[1]; !same(c, *grant(1, 1)) {
+		t.Errorf("the other address: %+v", c)
+	}
+}
+
+// The addresses that a repair knows nothing about are put on probation in the pools
+// that there are; those with a record are left alone.
+func TestApplyHolds(t *testing.T) {
+	r := Recovery{LastTime: 100, Holds: []Hold{{First: 10, Last: 20, Until: 500}, {First: 1<<32 - 2, Last: 1<<32 - 1, Until: 600}}}
+	m := newModel()
+	m.change(own(*grant(12, 3)))
+	if err := r.ApplyHolds(m, []lease.Range{{First: 5, Last: 13}, {First: 19, Last: 30}, {First: 1<<32 - 1, Last: 1<<32 - 1}}); err != nil {
+		t.Fatal(err)
+	}
+	want := map[lease.IP4]lease.Time{10: 500, 11: 500, 13: 500, 19: 500, 20: 500, 1<<32 - 1: 600}
+	for a, until := range want {
+		if c := m.m[a]; c.Op != lease.OpDecline || c.Expires != until {
+			t.Errorf("%v: %+v, want probation until %d", a, c, until)
+		}
+	}
+	if len(m.m) != len(want)+1 || m.m[12].Op != lease.OpGrant {
+		t.Errorf("%d records, 12 is %v", len(m.m), m.m[12].Op)
+	}
+}
+
+// Holds last over restarts and snapshots, until they are over.
+func TestHoldsStay(t *testing.T) {
+	fs := errfs.New()
+	j, _, _ := open(t, fs)
+	j.holds = []Hold{{1, 2, epoch0 + 1000}, {3, 4, epoch0 - 1}}
+	j.table = newModel()
+	if err := j.snapshotNow(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	j.Close()
+	j, _, r := open(t, fs)
+	defer j.Close()
+	if want := []Hold{{1, 2, epoch0 + 1000}}; !slices.Equal(r.Holds, want) {
+		t.Errorf("holds %v, want %v", r.Holds, want)
+	}
 }

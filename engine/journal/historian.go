@@ -411,10 +411,11 @@ func openHistory(fs vfs.FS) (*history.View, error) {
 
 // addTail adds what is in the log and not yet in a run.
 func addTail(fs vfs.FS, v *history.View) error {
-	segs, _, err := listLog(fs)
-	if err != nil || len(segs) == 0 {
+	l, err := listLog(fs)
+	if err != nil || len(l.segs) == 0 {
 		return err
 	}
+	segs := l.segs
 	r := tailReader{fs: fs, at: v.Position()}
 	defer r.close()
 	if first := segs[0].index; r.at.Segment < first {

@@ -83,8 +83,8 @@ func TestHistoryHasAllThatWasLogged(t *testing.T) {
 				if err := j.snapshotNow(ctx); err != nil {
 					t.Fatal(err)
 				}
-				segs, _, _ := listLog(fs)
-				recycled = recycled || segs[0].index > 1
+				l, _ := listLog(fs)
+				recycled = recycled || l.segs[0].index > 1
 			}
 			if i%13 == 0 {
 				v, err := j.History()
@@ -151,13 +151,13 @@ func TestHistoryIsGivenUpBeforeTheLog(t *testing.T) {
 	if err := j.snapshotNow(ctx); err != nil {
 		t.Fatal(err)
 	}
-	before, _, _ := listLog(fs)
+	before, _ := listLog(fs)
 	if err := j.historian.step(ctx); err != nil {
 		t.Errorf("far behind: %v", err)
 	}
-	after, _, _ := listLog(fs)
-	if lost := j.Stats().HistoryLost; lost == 0 || len(after) >= len(before) {
-		t.Errorf("%d groups lost, %d segments before, %d after", lost, len(before), len(after))
+	after, _ := listLog(fs)
+	if lost := j.Stats().HistoryLost; lost == 0 || len(after.segs) >= len(before.segs) {
+		t.Errorf("%d groups lost, %d segments before, %d after", lost, len(before.segs), len(after.segs))
 	}
 	fs.Inject = nil
 	c.sent = nil

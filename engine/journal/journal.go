@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"xdhcp/engine/journal/vfs"
 )
 
@@ -133,6 +135,9 @@ func Open(dir string, t Table, o Options) (_ *Journal, _ *Recovery, err error) {
 	}
 	j := &Journal{opt: o, async: o.Async, fill: o.Fill, linger: max(0, o.Linger), log: o.Log, fs: o.FS, table: t,
 		done: make(chan struct{}), snapWanted: make(chan struct{}, 1)}
+	for i := range j.lanes {
+		j.lanes[i].spare = make(chan *chunk, keepChunks)
+	}
 	j.historian.init(j)
 	if o.Async {
 		j.fill, j.linger = asyncFill, asyncLinger
@@ -208,6 +213,11 @@ func (j *Journal) begin(st *state) error {
 	if st.snap != nil {
 		if err := removeSnapshots(j.fs, st.snap.covered); err != nil {
 			return fmt.Errorf("remove older snapshot: %w", err)
+		}
+	}
+	for _, name := range st.old {
+		if err := j.fs.Remove(name); err != nil {
+			return fmt.Errorf("remove segment that was let go: %w", err)
 		}
 	}
 	for _, l := range st.segs {
@@ -289,7 +299,8 @@ func (j *Journal) Run(ctx context.Context) error {
 	wg.Go(func() { j.historian.run(background) })
 	go func() {
 		// A thread of its own: the committer spends its life in system calls.
-		runtime.LockOSThread()
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		unix.Prctl(unix.PR_SET_TIMERSLACK, 1000, 0, 0, 0)
 		defer close(j.done)
 		j.committer.run()
 	}()

@@ -10,27 +10,30 @@ import (
 )
 
 // lane is the way of one appender's changes to the committer. Neither side ever
-// waits for the other: the chunk that is being filled changes hands by a swap.
+// waits for the other: the chunks that are being filled change hands by a swap.
 type lane struct {
 	// filling holds what was appended and not yet taken. The appender takes it
 	// out while it adds (so that the committer sees nil), then puts it back;
 	// the committer takes it and leaves nil. Nobody else stores.
 	filling atomic.Pointer[chunk]
-	// spare is an empty chunk on its way back from the committer.
-	spare atomic.Pointer[chunk]
+	// spare holds empty chunks on their way back from the committer.
+	spare chan *chunk
 	// durable is the number of the newest batch on disk. Only the committer stores.
 	durable atomic.Uint64
 	notify  atomic.Pointer[func()]
 	_       [96]byte // one lane, two cache lines: neighbours do not disturb each other
 }
 
-// chunk is a run of batches of one lane.
+// chunk is a run of batches of one lane. Its memory does not move and is used again:
+// while the disk stalls a chain of them grows, and nothing is copied.
 type chunk struct {
 	lane  uint8
 	b     []byte
 	done  int // bytes of b already in the log
 	marks []mark
-	mark  int // the first of marks that is not durable
+	mark  int    // the first of marks that is not durable
+	next  *chunk // in the chain
+	last  *chunk // of the chain, in its first chunk
 }
 
 // mark says where a batch ends in its chunk.
@@ -40,9 +43,12 @@ type mark struct {
 	number  uint64
 }
 
-// keepChunk is the size above which a chunk, grown while the disk stalled, is
-// left to the garbage collector.
-const keepChunk = 1 << 20
+const (
+	chunkLen = 64 << 10
+	// keepChunks of a lane are kept for the next stall; the rest is left to the
+	// garbage collector.
+	keepChunks = 64
+)
 
 // Append takes the changes of b, whose lane nobody else appends to at the same
 // time, and returns without waiting for anything. b may be reset at once.
@@ -51,19 +57,34 @@ func (j *Journal) Append(b *lease.Batch) {
 		return // after a failure nothing becomes durable, so nothing is kept
 	}
 	l := &j.lanes[b.Lane()]
-	c := l.filling.Swap(nil)
-	if c == nil {
-		if c = l.spare.Swap(nil); c == nil {
-			c = &chunk{lane: b.Lane()}
-		}
+	first := l.filling.Swap(nil)
+	if first == nil {
+		first = l.chunk(b)
+		first.last = first
+	} else if c := first.last; cap(c.b)-len(c.b) < len(b.Bytes()) {
+		c.next = l.chunk(b)
+		first.last = c.next
 	}
+	c := first.last
 	c.b = append(c.b, b.Bytes()...)
 	c.marks = append(c.marks, mark{len(c.b), b.Len(), b.Ticket().Number()})
-	l.filling.Store(c)
+	l.filling.Store(first)
 	if word, bit := b.Lane()/64, uint64(1)<<(b.Lane()%64); j.used[word].Load()&bit == 0 {
 		j.used[word].Or(bit)
 	}
 	j.wake.added(int64(len(b.Bytes())))
+}
+
+// chunk is an empty one with room for b.
+func (l *lane) chunk(b *lease.Batch) *chunk {
+	select {
+	case c := <-l.spare:
+		if cap(c.b) >= len(b.Bytes()) {
+			return c
+		}
+	default:
+	}
+	return &chunk{lane: b.Lane(), b: make([]byte, 0, max(chunkLen, len(b.Bytes()))), marks: make([]mark, 0, 64)}
 }
 
 // Durable says whether the batch is on disk; an atomic load. With async
@@ -98,7 +119,7 @@ func (j *Journal) notifyAll() {
 func (j *Journal) take(q []*chunk) []*chunk {
 	for w := range j.used {
 		for m := j.used[w].Load(); m != 0; m &= m - 1 {
-			if c := j.lanes[w*64+bits.TrailingZeros64(m)].filling.Swap(nil); c != nil {
+			for c := j.lanes[w*64+bits.TrailingZeros64(m)].filling.Swap(nil); c != nil; c = c.next {
 				q = append(q, c)
 			}
 		}
@@ -108,9 +129,9 @@ func (j *Journal) take(q []*chunk) []*chunk {
 
 // giveBack returns an emptied chunk to its lane.
 func (j *Journal) giveBack(c *chunk) {
-	if cap(c.b) > keepChunk {
-		return
+	*c = chunk{lane: c.lane, b: c.b[:0], marks: c.marks[:0]}
+	select {
+	case j.lanes[c.lane].spare <- c:
+	default:
 	}
-	c.b, c.done, c.marks, c.mark = c.b[:0], 0, c.marks[:0], 0
-	j.lanes[c.lane].spare.Store(c)
 }

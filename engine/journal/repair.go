@@ -39,7 +39,8 @@ import (
 //
 // What results is written as a new snapshot, behind which the log begins anew;
 // nothing is overwritten, and the damaged files are renamed, to be looked at. A repair
-// that is cut short leaves a directory that must be repaired again, or is whole.
+// that is cut short leaves a directory that must be repaired again, or is whole. Of the
+// history, what was in a damaged segment and not yet in a run is lost.
 
 // RepairOptions of Repair; the zero value is the default.
 type RepairOptions struct {
@@ -83,11 +84,14 @@ func repairFS(fs vfs.FS, dir string, o RepairOptions) (_ *RepairReport, err erro
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	r := &RepairReport{}
-	if len(sv.losses) == 0 && !ks.orphaned() {
-		return r, nil
-	}
 	for _, l := range sv.losses {
 		r.Damage = append(r.Damage, l.DamageError)
+	}
+	if n := ks.orphans(); n > 0 {
+		r.Damage = append(r.Damage, orphanage(n))
+	}
+	if len(r.Damage) == 0 {
+		return r, nil
 	}
 	w := &rewriter{fs: fs, sv: sv, ledger: &ks, report: r, opt: o}
 	if err := w.run(); err != nil {
@@ -152,13 +156,13 @@ func (ks *ledger) note(group uint64, rec []byte) {
 	k.c.Addr, k.c.Version, k.c.At = c.Addr, c.Version, c.At
 }
 
-func (ks *ledger) orphaned() bool {
+func (ks *ledger) orphans() (n int) {
 	for _, k := range ks.m {
 		if k.orphan {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 // rewriter puts the conclusions on disk.

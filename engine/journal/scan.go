@@ -92,38 +92,43 @@ type listed struct {
 	header error
 }
 
-// listLog returns the segments whose numbers follow each other up to the newest.
-// Older ones, beyond a gap, are leftovers of a release that a crash cut short.
-func listLog(fs vfs.FS) (segs []listed, spares []string, err error) {
+// logFiles is what lies in the log directory.
+type logFiles struct {
+	segs   []listed // whose numbers follow each other, up to the newest
+	spares []string
+	old    []string // beyond a gap: left from a release that a crash cut short, or by a repair
+}
+
+func listLog(fs vfs.FS) (l logFiles, err error) {
 	infos, err := fs.List(logDir)
 	if err != nil {
-		return nil, nil, fmt.Errorf("list log: %w", err)
+		return l, fmt.Errorf("list log: %w", err)
 	}
 	head := vfs.Buffer(page)
 	for _, info := range infos {
 		if isSpare(info.Name) {
-			spares = append(spares, logDir+"/"+info.Name)
+			l.spares = append(l.spares, logDir+"/"+info.Name)
 		}
 		index, ok := segIndex(info.Name)
 		if !ok {
 			continue
 		}
-		l := listed{size: info.Size}
-		if l.segment, l.header = readHeader(fs, segName(index), head); l.header == nil && l.index != index {
-			l.header = errNotSegment
+		if n := len(l.segs); n > 0 && l.segs[n-1].index+1 != index {
+			for _, s := range l.segs {
+				l.old = append(l.old, segName(s.index))
+			}
+			l.segs = nil
 		}
-		if l.header != nil {
-			l.segment = segment{index: index, size: info.Size}
+		s := listed{size: info.Size}
+		if s.segment, s.header = readHeader(fs, segName(index), head); s.header == nil && s.index != index {
+			s.header = errNotSegment
 		}
-		segs = append(segs, l)
+		if s.header != nil {
+			s.segment = segment{index: index, size: info.Size}
+		}
+		l.segs = append(l.segs, s)
 	}
-	for i := len(segs) - 1; i > 0; i-- {
-		if segs[i-1].index+1 != segs[i].index {
-			segs = segs[i:]
-			break
-		}
-	}
-	return segs, spares, nil
+	return l, nil
 }
 
 func readHeader(fs vfs.FS, name string, b []byte) (segment, error) {

@@ -182,7 +182,7 @@ func readSnapshotEnds(fs vfs.FS, covered uint64, size int64) (*snapshot, error) 
 	s.blocks = le.Uint64(b[offEndBlocks:])
 	s.records = le.Uint64(b[offEndRecords:])
 	s.expires = lease.Time(le.Uint32(b[offEndExpires:]))
-	if want := vfs.RoundUp(size-2*page+snapBlock-1) / snapBlock; s.blocks != uint64(want) {
+	if want := (size - 2*page + snapBlock - 1) / snapBlock; s.blocks != uint64(want) {
 		return s, &DamageError{name, size - page, fmt.Sprintf("the snapshot should have %d blocks, and has room for %d", s.blocks, want)}
 	}
 	return s, nil

@@ -14,10 +14,9 @@ import (
 // state is what a state directory holds, read, checked and replayed.
 type state struct {
 	Recovery
-	id      uint64 // of the log; 0: there is none
-	snap    *snapshot
-	segs    []listed
-	spares  []string
+	id   uint64 // of the log; 0: there is none
+	snap *snapshot
+	logFiles
 	seq     *sequencer
 	expires lease.Time
 }
@@ -26,7 +25,7 @@ type state struct {
 func load(fs vfs.FS, t Table) (_ *state, err error) {
 	begin := time.Now()
 	st := &state{}
-	if st.segs, st.spares, err = listLog(fs); err != nil {
+	if st.logFiles, err = listLog(fs); err != nil {
 		return nil, err
 	}
 	r := newReplayer(t)

@@ -10,16 +10,17 @@ import (
 	"sync"
 	"time"
 
+	"xdhcp/engine/journal/history"
 	"xdhcp/engine/journal/vfs"
 	"xdhcp/engine/lease"
 )
 
 // survey is what can be read of a state directory, damaged or not.
 type survey struct {
-	id     uint64
-	snap   *snapshot
-	holds  []Hold
-	segs   []listed
+	id    uint64
+	snap  *snapshot
+	holds []Hold
+	logFiles
 	seq    *sequencer
 	losses []loss
 }
@@ -30,7 +31,7 @@ type survey struct {
 func takeSurvey(fs vfs.FS, each func(group uint64, rec []byte)) (*survey, error) {
 	sv := &survey{}
 	var err error
-	if sv.segs, _, err = listLog(fs); err != nil {
+	if sv.logFiles, err = listLog(fs); err != nil {
 		return nil, err
 	}
 	for _, l := range sv.segs {
@@ -158,10 +159,17 @@ func (sv *survey) records(file string, group uint64, payload []byte, each func(u
 	return n
 }
 
+// orphanage is what it means when renewals have no binding: the log's groups are all
+// there, and yet something is missing.
+func orphanage(n int) DamageError {
+	return DamageError{logDir, 0, fmt.Sprintf("%d renewals of bindings that are not there", n)}
+}
+
 // Report is what Verify found.
 type Report struct {
 	Recovery
-	Damage []DamageError // empty: a server would start
+	Damage  []DamageError // empty: a server would start
+	History []error       // damage to the history, which does not keep a server from starting
 }
 
 // Verify reads a state directory from end to end, without a server, a lock or a
@@ -218,8 +226,11 @@ func verifyFS(fs vfs.FS) (*Report, error) {
 	for _, l := range sv.losses {
 		r.Damage = append(r.Damage, l.DamageError)
 	}
-	if orphans > 0 && len(r.Damage) == 0 {
-		r.Damage = append(r.Damage, DamageError{logDir, 0, fmt.Sprintf("%d renewals of bindings that are not there", orphans)})
+	if orphans > 0 {
+		r.Damage = append(r.Damage, orphanage(orphans))
+	}
+	if r.History, err = history.Verify(fs); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
 	}
 	r.Took = time.Since(begin)
 	return r, nil

@@ -45,6 +45,9 @@ func (w *wake) ring() {
 	}
 }
 
+// noBytes is what pending never reaches: a sleep that only time or a ring ends.
+const noBytes = 1 << 62
+
 // sleep returns when pending has reached want, when somebody rings, or after the
 // time-out (none if 0). stop is looked at after want is set, so that a ring that
 // follows it is never missed.

@@ -2,7 +2,10 @@
 
 package policy
 
-import "math/bits"
+import (
+	"math/bits"
+	"sync/atomic"
+)
 
 // Option codes that a rule of this package is about (RFC 2132, and at the line).
 const (
@@ -54,6 +57,7 @@ type OptionSet struct {
 	id     uint32   // tells the sets of a policy apart
 	// classes are those that change something about the set.
 	classes ClassSet
+	hot     atomic.Pointer[variant] // one of its variants, which is most often the one
 }
 
 type span struct {

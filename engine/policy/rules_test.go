@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"xdhcp/engine/lease"
@@ -318,5 +319,35 @@ func BenchmarkForClasses(b *testing.B) {
 	for b.Loop() {
 		p.ForClasses(p.Subnets[i%1000].Options, &m.In)
 		i++
+	}
+}
+
+// Workers that need a variant at the same moment get the same one.
+func TestVariantsOfManyWorkers(t *testing.T) {
+	spec := Spec{Subnets: []SubnetSpec{subnet("192.0.2.0/24")}}
+	for i := range 3 {
+		spec.Classes = append(spec.Classes, ClassSpec{
+			Name: fmt.Sprint(i), Match: &Match{By: MatchUserClass, Value: []byte{byte(i)}}, Options: []Option{opt(200, byte(i))},
+		})
+	}
+	for range 50 {
+		p := mustBuild(t, spec)
+		var got [8][3]*OptionSet
+		var wg sync.WaitGroup
+		for w := range got {
+			wg.Go(func() {
+				for i := range 3 {
+					var in ClassSet
+					in.Add((i + w) % 3)
+					got[w][(i+w)%3] = p.ForClasses(p.Subnets[0].Options, &in)
+				}
+			})
+		}
+		wg.Wait()
+		for w := range got {
+			if got[w] != got[0] {
+				t.Fatalf("worker %d got %v, worker 0 %v", w, got[w], got[0])
+			}
+		}
 	}
 }

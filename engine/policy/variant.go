@@ -46,6 +46,9 @@ func (p *Policy) ForClasses(o *OptionSet, in *ClassSet) *OptionSet {
 		return o
 	}
 	key := o.classes.and(in)
+	if x := o.hot.Load(); x != nil && x.in == key {
+		return x.set
+	}
 	h := uint64(o.id) * 0x9e3779b97f4a7c15
 	for _, w := range key {
 		h = (bits.RotateLeft64(h, 23) ^ w) * 0xff51afd7ed558ccd
@@ -58,17 +61,23 @@ func (p *Policy) ForClasses(o *OptionSet, in *ClassSet) *OptionSet {
 			return x.set
 		}
 	}
-	x := &variant{base: o, in: key, set: p.merge(o.from, &key)}
+	return p.vary(o, &key, bucket)
+}
+
+// vary makes the variant of o and puts it into its bucket.
+func (p *Policy) vary(o *OptionSet, key *ClassSet, bucket []atomic.Pointer[variant]) *OptionSet {
+	x := &variant{base: o, in: *key, set: p.merge(o.from, key)}
 	for i := range bucket {
 		// Two workers may get here at once; the first to store wins, so that a
 		// variant has one address for as long as it is kept.
 		if bucket[i].CompareAndSwap(nil, x) {
+			o.hot.CompareAndSwap(nil, x)
 			return x.set
 		}
-		if y := bucket[i].Load(); y != nil && y.base == o && y.in == key {
+		if y := bucket[i].Load(); y != nil && y.base == o && y.in == *key {
 			return y.set
 		}
 	}
-	bucket[v.turn.Add(1)%variantWays].Store(x)
+	bucket[p.variants.turn.Add(1)%variantWays].Store(x)
 	return x.set
 }

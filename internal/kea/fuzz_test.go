@@ -3,6 +3,7 @@
 package kea
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -106,4 +107,44 @@ func BenchmarkConvert100k(b *testing.B) {
 			b.Fatal(problems[0])
 		}
 	}
+}
+
+// Whatever names and values hold, the output is YAML that says the same.
+func FuzzNames(f *testing.F) {
+	f.Add("a: b", "# c", "- {x}")
+	f.Add("hex:00", "\u0085\u2028", "null")
+	f.Add("\"'", "\\x", " y ")
+	f.Add("0x10", "~", "!!str &a *a")
+	f.Fuzz(func(t *testing.T, class, value, network string) {
+		q := func(s string) string {
+			b, err := json.Marshal(s)
+			if err != nil {
+				t.Skip()
+			}
+			return string(b)
+		}
+		text := whole(`"client-classes":[{"name":` + q(class) + `,"test":"option[60].hex == 'x'","boot-file-name":` + q(value) + `}],` +
+			`"option-data":[{"name":"root-path","data":` + q(value) + `}],` +
+			`"shared-networks":[{"name":` + q(network) + `,"subnet4":[{"subnet":"192.0.2.0/24","pools":[{"pool":"192.0.2.9-192.0.2.9","client-class":` + q(class) + `}],` +
+			`"reservations":[{"circuit-id":` + q("'"+value+"'") + `,"hostname":` + q(network) + `,"boot-file-name":` + q(class) + `}]}]}]`)
+		r, _ := Convert("f", []byte(text), Options{})
+		if r == nil {
+			return
+		}
+		cfg, problems := r.Config("f")
+		for _, p := range problems {
+			if p.Line == 0 || strings.Contains(p.Msg, "not YAML") || strings.Contains(p.Msg, "unknown") {
+				t.Fatalf("%v in\n%s", p, r.YAML)
+			}
+		}
+		if cfg == nil {
+			return
+		}
+		if got := cfg.Networks[0].Name; got != network {
+			t.Fatalf("network %q is %q in\n%s", network, got, r.YAML)
+		}
+		if got := cfg.Classes[0]; got.Name != class || got.BootFile != value {
+			t.Fatalf("class %q, file %q are %q, %q in\n%s", class, value, got.Name, got.BootFile, r.YAML)
+		}
+	})
 }

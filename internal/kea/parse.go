@@ -204,11 +204,11 @@ func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 // where we run, as Kea does, and then beside the file that includes it.
 func (p *parser) include(l *lexer) error {
 	at := l.place()
-	end := strings.Index(l.rest(), "?>")
-	if end < 0 {
+	body, _, closed := strings.Cut(l.rest()[2:], "?>")
+	if !closed {
 		return &syntaxError{at, "<? does not end with ?>"}
 	}
-	word, name, ok := strings.Cut(strings.TrimSpace(l.rest()[2:end]), `"`)
+	word, name, ok := strings.Cut(strings.TrimSpace(body), `"`)
 	name, after, closed := strings.Cut(name, `"`)
 	if !ok || !closed || strings.TrimSpace(word) != "include" || strings.TrimSpace(after) != "" || name == "" {
 		return &syntaxError{at, `only <?include "file"?> is known`}
@@ -226,7 +226,7 @@ func (p *parser) include(l *lexer) error {
 	if err != nil {
 		return &syntaxError{at, err.Error()}
 	}
-	l.skip(end + 2)
+	l.skip(len(body) + 4)
 	return p.push(name, data, at)
 }
 

@@ -11,7 +11,7 @@ import (
 
 // whole completes members of Dhcp4 to a configuration, on the same line.
 func whole(members string) string {
-	if strings.HasPrefix(members, "{") {
+	if strings.HasPrefix(members, "{") || strings.HasPrefix(members, "<") {
 		return members
 	}
 	iface, subnet := `"interfaces-config":{"interfaces":["eth1"]}`, `"subnet4":[{"subnet":"10.0.0.0/8","pools":[{"pool":"10.0.0.1-10.0.0.9"}]}]`
@@ -48,6 +48,7 @@ func TestRefuses(t *testing.T) {
 		{`"server-tag":"x" "y":"z"`, `28: "y", where a comma`},
 		{`"server-tag":%`, "24: '%' has no meaning"},
 		{`"subnet4":[<?include "/nosuch/file"?>]`, "22: open /nosuch/file"},
+		{"<?>", "1: <? does not end with ?>"},
 		{`"subnet4":[<?require "x"?>]`, "22: only <?include"},
 		{`"valid-lifetime":1,"valid-lifetime":2`, `30: "valid-lifetime" is given already in line 1`},
 		// Words.

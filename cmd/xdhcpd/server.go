@@ -113,7 +113,12 @@ func slowInterfaces(cfg *config.Config) []slowpath.Interface {
 
 // recover opens the journal and replays it into the table.
 func (s *server) recover() error {
-	j, r, err := journal.Open(s.cfg.State, s.table, journal.Options{Async: s.cfg.Durability == config.Async, Log: s.log})
+	h := s.cfg.History
+	j, r, err := journal.Open(s.cfg.State, s.table, journal.Options{
+		Async:   s.cfg.Durability == config.Async,
+		History: journal.HistoryOptions{Off: h.Off, Keep: time.Duration(h.Keep) * time.Second, MaxBytes: h.Size},
+		Log:     s.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -299,6 +304,9 @@ func needsRestart(a, b *config.Config) string {
 	if a.Durability != b.Durability {
 		return "durability"
 	}
+	if a.History != b.History {
+		return "history"
+	}
 	return ""
 }
 
@@ -330,7 +338,7 @@ func (s *server) journalStatus() control.Journal {
 	st := control.Journal{
 		Durability: "sync", Direct: j.Direct, Changes: j.Changes, Groups: j.Groups, Bytes: j.Bytes, Written: j.Written,
 		SyncP50: j.SyncP50, SyncP99: j.SyncP99, SyncMax: j.SyncMax,
-		Segments: j.Segments, LogBytes: j.LogBytes,
+		Segments: j.Segments, LogBytes: j.LogBytes, HistoryBytes: j.HistoryBytes,
 		SnapshotRecords: j.Snapshot.Records, SnapshotBytes: j.Snapshot.Bytes, SnapshotRunning: j.Snapshot.Running,
 		ClockHeld: j.ClockHeld, Warning: j.Warning,
 	}

@@ -41,8 +41,8 @@ func printStatus(out io.Writer, st *control.Status, now time.Time) error {
 		fmt.Fprintf(w, "\ta newer one was refused: %s\n", st.ReloadError)
 	}
 	j := &st.Journal
-	fmt.Fprintf(w, "journal\t%s, %d changes in %d groups, sync p50 %v p99 %v max %v, log %d MiB\n",
-		j.Durability, j.Changes, j.Groups, j.SyncP50, j.SyncP99, j.SyncMax, j.LogBytes>>20)
+	fmt.Fprintf(w, "journal\t%s, %d changes in %d groups, sync p50 %v p99 %v max %v, log %d MiB, history %d MiB\n",
+		j.Durability, j.Changes, j.Groups, j.SyncP50, j.SyncP99, j.SyncMax, j.LogBytes>>20, j.HistoryBytes>>20)
 	if j.Error != "" {
 		fmt.Fprintf(w, "\tNOTHING IS ACKNOWLEDGED: %s\n", j.Error)
 	}

@@ -60,6 +60,7 @@ type Journal struct {
 
 	Segments        int    `json:"segments"`
 	LogBytes        int64  `json:"log_bytes"`
+	HistoryBytes    int64  `json:"history_bytes"`
 	SnapshotRecords uint64 `json:"snapshot_records"`
 	SnapshotBytes   int64  `json:"snapshot_bytes"`
 	SnapshotRunning bool   `json:"snapshot_running"`

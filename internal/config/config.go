@@ -19,6 +19,7 @@ type Config struct {
 	Interfaces []Interface
 	State      string // directory of leases and of the control socket
 	Durability Durability
+	History    History
 
 	Authoritative    bool   // NAK a client that asks for an address we know nothing of
 	OfferHold        uint32 // seconds that an offered address stays held for its client

@@ -90,6 +90,7 @@ subnets:
 	want := &Config{
 		Interfaces: []Interface{{Name: "eth1"}, {Name: "eth2"}},
 		State:      "/var/lib/xdhcp", OfferHold: 60, DeclineProbation: 600,
+		History:          History{Keep: 366 * 86400, Size: 8 << 30},
 		Identity:         IdentityCircuitRemote,
 		ReservationOrder: []Identifier{ByCircuitID, ByMAC},
 		SilentReboot:     true,

@@ -19,7 +19,7 @@ const (
 
 var topKeys = keySet{
 	known: []string{
-		"interfaces", "state", "durability", "authoritative", "offer-hold", "decline-probation", "identity",
+		"interfaces", "state", "durability", "history", "authoritative", "offer-hold", "decline-probation", "identity",
 		"lease", "options", "always-send", "option-definitions", "shared-networks", "subnets", "classes", "filters",
 		"reservation-order", "silent-reboot", "strict-user-class",
 	},
@@ -85,6 +85,7 @@ func (c *checker) top(n *node) *Config {
 		State:            DefaultState,
 		OfferHold:        DefaultOfferHold,
 		DeclineProbation: DefaultDeclineProbation,
+		History:          History{Keep: DefaultHistoryKeep, Size: DefaultHistorySize},
 		ReservationOrder: []Identifier{ByMAC, ByClientID, ByCircuitID, ByRemoteID, BySubscriberID},
 		Lease:            Lease{Valid: DefaultValid, Min: DefaultValid, Max: DefaultValid},
 	}
@@ -109,6 +110,9 @@ func (c *checker) top(n *node) *Config {
 	}
 	if v := n.get("durability"); v != nil {
 		cfg.Durability = Durability(c.word(root.at("durability"), v, durabilityWords))
+	}
+	if v := n.get("history"); v != nil {
+		cfg.History = c.history(root.at("history"), v)
 	}
 	if v := n.get("authoritative"); v != nil {
 		cfg.Authoritative = c.boolean(root.at("authoritative"), v)

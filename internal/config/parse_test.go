@@ -51,6 +51,7 @@ func TestDesignExample(t *testing.T) {
 		State:            "/var/lib/xdhcp",
 		OfferHold:        60,
 		DeclineProbation: 600,
+		History:          History{Keep: 366 * 86400, Size: 8 << 30},
 		ReservationOrder: []Identifier{ByMAC, ByClientID, ByCircuitID, ByRemoteID, BySubscriberID},
 		Lease:            Lease{Valid: 3600, Min: 3600, Max: 3600},
 		Subnets: []Subnet{{
@@ -257,5 +258,22 @@ func TestLoad(t *testing.T) {
 	}
 	if cfg, problems := Load(file); cfg == nil {
 		t.Errorf("%v", problems)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	for text, want := range map[string]History{
+		"":                                 {Keep: 366 * 86400, Size: 8 << 30},
+		"history: off":                     {Off: true, Keep: 366 * 86400, Size: 8 << 30},
+		"history: {keep: 30d}":             {Keep: 30 * 86400, Size: 8 << 30},
+		"history: {size: 500MiB}":          {Keep: 366 * 86400, Size: 500 << 20},
+		"history: {keep: 10w, size: 2TiB}": {Keep: 70 * 86400, Size: 2 << 40},
+	} {
+		cfg, problems := Parse("f", []byte("interfaces: [eth1]\nsubnets: [{subnet: 192.0.2.0/24}]\n"+text))
+		if cfg == nil {
+			t.Errorf("%q: %v", text, problems)
+		} else if cfg.History != want {
+			t.Errorf("%q: %+v, want %+v", text, cfg.History, want)
+		}
 	}
 }

@@ -64,6 +64,11 @@ func TestTopProblems(t *testing.T) {
 		{"offer-hold: 0", []string{`1:13: offer-hold: must be at least one second`}},
 		{"offer-hold: infinite", []string{`1:13: offer-hold: must not be infinite`}},
 		{"decline-probation: 10x", []string{`1:20: decline-probation: "10x" is not a time: write seconds, or a sum such as 1d12h or 52m30s, or infinite`}},
+		{"history: on", []string{`1:10: history: is one value; a map is wanted: {keep: …}`}},
+		{"history: {kep: 1d}", []string{`1:11: history.kep: unknown key (did you mean keep?)`}},
+		{"history: {size: 8GB}", []string{`1:17: history.size: "8GB" is not a size: write a number with MiB, GiB or TiB, as in 8GiB`}},
+		{"history: {size: 9000000TiB}", []string{`1:17: history.size: "9000000TiB" is not a size: write a number with MiB, GiB or TiB, as in 8GiB`}},
+		{"history: {size: 10MiB}", []string{`1:17: history.size: is too small: at least 64MiB`}},
 		{"identity: hostname", []string{`1:11: identity: "hostname" is not client-id, mac, circuit-id, remote-id or circuit-remote`}},
 		{"reservation-order: [mac, mac, duid]", []string{
 			"1:26: reservation-order[1]: mac is there twice",

@@ -81,9 +81,12 @@ func schema(t *testing.T) object {
 	vlan := object{"type": "integer", "minimum": 1, "maximum": 4094}
 
 	top := keys("top", []string{"interfaces"}, object{
-		"interfaces":         listOf(either(text, ref("interface"))),
-		"state":              text,
-		"durability":         words(durabilityWords),
+		"interfaces": listOf(either(text, ref("interface"))),
+		"state":      text,
+		"durability": words(durabilityWords),
+		"history": either(object{"enum": []any{"off", false}}, keys("history", nil, object{
+			"keep": ref("time"), "size": object{"type": "string", "pattern": "^[0-9]+(MiB|GiB|TiB)$"},
+		})),
 		"authoritative":      boolean,
 		"offer-hold":         ref("time"),
 		"decline-probation":  ref("time"),

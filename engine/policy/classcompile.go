@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// A classCompiler turns Matches into nodes and atoms.
+type classCompiler struct {
+	*builder
+	c     *classes
+	known map[string]uint16 // atoms
+	where string
+	nodes int
+	path  []string // of the classes that refer to each other, to here
+}
+
+// add compiles class i.
+func (x *classCompiler) add(i int, m *Match) {
+	c := x.c
+	n := x.compile(m)
+	for len(c.programs) <= i {
+		c.programs = append(c.programs, node{})
+	}
+	if atoms, ok := n.anyOf(); ok {
+		for _, a := range atoms {
+			c.atoms[a].decides = addOnce(c.atoms[a].decides, i)
+		}
+		return
+	}
+	c.programs[i] = n
+	atoms, ok := n.triggers()
+	if !ok {
+		c.always.Add(i)
+		return
+	}
+	for _, a := range atoms {
+		c.atoms[a].wakes = addOnce(c.atoms[a].wakes, i)
+	}
+}
+
+func addOnce(to []uint16, i int) []uint16 {
+	if slices.Contains(to, uint16(i)) {
+		return to
+	}
+	return append(to, uint16(i))
+}
+
+// anyOf says whether the condition is that any of some atoms is true, and which.
+func (n *node) anyOf() (atoms []uint16, ok bool) {
+	switch n.by {
+	case MatchNothing:
+		return []uint16{n.atom}, !n.expr
+	case MatchAny:
+		for i := range n.of {
+			of, ok := n.of[i].anyOf()
+			if !ok {
+				return nil, false
+			}
+			atoms = append(atoms, of...)
+		}
+		return atoms, true
+	}
+	return nil, false
+}
+
+// triggers are atoms of which one must be true for the condition to be; false:
+// there are none such.
+func (n *node) triggers() (atoms []uint16, ok bool) {
+	switch n.by {
+	case MatchNothing:
+		return []uint16{n.atom}, !n.expr
+	case MatchAny:
+		for i := range n.of {
+			of, ok := n.of[i].triggers()
+			if !ok {
+				return nil, false
+			}
+			atoms = append(atoms, of...)
+		}
+		return atoms, true
+	case MatchAll:
+		found := false
+		for i := range n.of {
+			if of, ok := n.of[i].triggers(); ok && (!found || len(of) < len(atoms)) {
+				atoms, found = of, true
+			}
+		}
+		return atoms, found
+	}
+	return nil, false
+}
+
+func (x *classCompiler) compile(m *Match) node {
+	if x.nodes++; x.nodes > maxNodes {
+		if x.nodes == maxNodes+1 {
+			x.fail("%s: it has more than %d conditions with those of the classes that it refers to", x.where, maxNodes)
+		}
+		return node{by: MatchAny}
+	}
+	switch m.By {
+	case MatchAll, MatchAny, MatchNot:
+		if m.By == MatchNot && len(m.Of) != 1 {
+			x.fail("%s: not is of one condition, here there are %d", x.where, len(m.Of))
+			return node{by: MatchAny}
+		}
+		n := node{by: m.By}
+		for i := range m.Of {
+			n.of = append(n.of, x.compile(&m.Of[i]))
+		}
+		return n
+	case MatchClass:
+		return x.member(m.Name)
+	case MatchExpr:
+		return x.expression(m.Expr)
+	}
+	return x.leaf(m)
+}
+
+// member is the condition of another class, put in here: that the client's
+// reservation says so, or that it matches.
+func (x *classCompiler) member(name string) node {
+	i, ok := x.c.names[name]
+	if !ok {
+		x.fail("%s: there is no class %s", x.where, name)
+		return node{by: MatchAny}
+	}
+	if slices.Contains(x.path, name) {
+		x.fail("%s: classes refer to each other in a circle: %v", x.where, append(x.path, name))
+		return node{by: MatchAny}
+	}
+	a, _ := x.atom(fmt.Sprintf("assigned %d", i))
+	x.c.assigned[i] = []uint16{a}
+	n := node{by: MatchAny, of: []node{{atom: a}}}
+	if m := x.spec.Classes[i].match(); m != nil {
+		x.path = append(x.path, name)
+		n.of = append(n.of, x.compile(m))
+		x.path = x.path[:len(x.path)-1]
+	}
+	return n
+}
+
+// atom is the number of a condition; whether it is new.
+func (x *classCompiler) atom(key string) (a uint16, fresh bool) {
+	if a, ok := x.known[key]; ok {
+		return a, false
+	}
+	if len(x.c.atoms) == maxAtoms {
+		x.fail("%s: the classes have more than %d different conditions", x.where, maxAtoms)
+		return 0, false
+	}
+	a = uint16(len(x.c.atoms))
+	x.c.atoms = append(x.c.atoms, atom{})
+	x.known[key] = a
+	return a, true
+}
+
+// leaf is the atom of a condition on one value.
+func (x *classCompiler) leaf(m *Match) node {
+	c := x.c
+	value := m.Value
+	var t *table
+	switch m.By {
+	case MatchVendorClass:
+		t = &c.vendorClass
+	case MatchUserClass:
+		t = &c.userClass
+	case MatchVendorID:
+		t = &c.vendorID
+		value = append(binary.BigEndian.AppendUint32(nil, m.Enterprise), m.Value...)
+	case MatchMAC:
+		t = &c.mac
+	case MatchClientID:
+		t = &c.clientID
+	case MatchCircuit:
+		t = &c.circuit
+	case MatchRemote:
+		t = &c.remote
+	case MatchSubscriber:
+		t = &c.subscriber
+	case MatchRelayID:
+		t = &c.relayID
+	case MatchKnown, MatchRelay, MatchArch, MatchLink:
+		return x.other(m)
+	default:
+		x.fail("%s: an empty condition", x.where)
+		return node{by: MatchAny}
+	}
+	if len(value) == 0 {
+		x.fail("%s: a condition without a value", x.where)
+		return node{by: MatchAny}
+	}
+	a, fresh := x.atom(fmt.Sprintf("%d %v %x", m.By, m.Prefix, value))
+	if fresh {
+		t.put(string(value), m.Prefix, a)
+		c.usesRelay = c.circuit.used || c.remote.used || c.subscriber.used || c.relayID.used
+	}
+	return node{atom: a}
+}
+
+// other is the atom of a condition on something else than a string of bytes.
+func (x *classCompiler) other(m *Match) node {
+	c := x.c
+	var a uint16
+	var fresh bool
+	switch m.By {
+	case MatchKnown:
+		if a, fresh = x.atom("known"); fresh {
+			c.known = []uint16{a}
+		}
+	case MatchRelay:
+		n := m.Net.Masked()
+		if !n.IsValid() || !n.Addr().Is4() {
+			x.fail("%s: %v is not an IPv4 prefix", x.where, m.Net)
+			return node{by: MatchAny}
+		}
+		if a, fresh = x.atom("relay " + n.String()); fresh {
+			if c.nets == nil {
+				c.nets = map[netKey][]uint16{}
+			}
+			key := netKey{ip4(n.Addr()), uint8(n.Bits())}
+			c.nets[key] = []uint16{a}
+			if !slices.Contains(c.netBits, key.bits) {
+				c.netBits = append(c.netBits, key.bits)
+			}
+			c.usesGiaddr = true
+		}
+	case MatchArch:
+		if a, fresh = x.atom(fmt.Sprintf("arch %d", m.Number)); fresh {
+			if c.arch == nil {
+				c.arch = map[uint16][]uint16{}
+			}
+			c.arch[m.Number] = []uint16{a}
+		}
+	case MatchLink:
+		l := m.Link
+		port, ok := uint16(anyPort), true
+		if l.Port != "" {
+			port, ok = x.ports[l.Port]
+		}
+		if !ok || l.Outer > 4094 || l.Inner > 4094 || l.Inner != 0 && l.Outer == 0 {
+			x.fail("%s: no such link: interface %s, VLAN %d, %d", x.where, l.Port, l.Outer, l.Inner)
+			return node{by: MatchAny}
+		}
+		key := linkKey(port, l.Outer, l.Inner)
+		if a, fresh = x.atom(fmt.Sprintf("link %x", key)); fresh {
+			if c.links == nil {
+				c.links = map[uint64][]uint16{}
+			}
+			c.links[key] = []uint16{a}
+		}
+	}
+	return node{atom: a}
+}
+
+// expression is the atom of an expression.
+func (x *classCompiler) expression(text string) node {
+	a, fresh := x.atom("expr " + text)
+	if fresh {
+		e, err := compileExpr(text)
+		if err != nil {
+			x.fail("%s: %w", x.where, err)
+			return node{by: MatchAny}
+		}
+		e.atom = a
+		x.c.exprs = append(x.c.exprs, e)
+	}
+	return node{atom: a, expr: true}
+}

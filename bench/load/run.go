@@ -70,6 +70,7 @@ func (g *Generator) Run(ctx context.Context, l Load) (*Result, error) {
 	if err := l.complete(); err != nil {
 		return nil, fmt.Errorf("load: %w", err)
 	}
+	l.Window = min(l.Window, g.cfg.Clients) // a client has one exchange at a time
 	var (
 		r    *Result
 		err  error

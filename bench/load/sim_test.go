@@ -213,6 +213,13 @@ func TestInterruptedAndContinued(t *testing.T) {
 	}
 }
 
+func TestAWindowWiderThanTheClients(t *testing.T) {
+	g, _ := start(t, relayed(10), newStub().Answer)
+	if r := mustRun(t, g, Load{Window: 100, Count: 1000}); r.Done["dora"] != 1000 || len(r.Starved) > 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestXIDs(t *testing.T) {
 	for _, clients := range []int{1, 2, 3, 1000, 1 << 20, MaxClients} {
 		x := newXIDs(clients)

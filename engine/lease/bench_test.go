@@ -273,3 +273,84 @@ func benchmarkBatch(b *testing.B, renew bool) {
 		now++
 	}
 }
+
+// What the journal does at start: 10 M leases are 10 times this.
+func BenchmarkApply(b *testing.B) {
+	tab := populated(b, benchLeases)
+	var snap []byte
+	tab.Each(func(e *Entry) bool { snap = e.AppendTo(snap); return true })
+	lay := Layout{Pools: []Pool{{Scope: 1, Name: "a", Ranges: []Range{{ip("10.0.1.0"), ip("10.255.255.250")}}}}}
+	defer perOp(b)()
+	var into *Table
+	rest := snap
+	for b.Loop() {
+		if into == nil || len(rest) == 0 {
+			var err error
+			if into, err = New(Options{}); err != nil {
+				b.Fatal(err)
+			}
+			if err := into.Reconfigure(lay); err != nil {
+				b.Fatal(err)
+			}
+			rest = snap
+		}
+		rec, tail, err := Next(rest)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := into.Apply(rec); err != nil {
+			b.Fatal(err)
+		}
+		rest = tail
+	}
+}
+
+// A walk over all records, as a snapshot or a listing makes it.
+func BenchmarkEach(b *testing.B) {
+	tab := populated(b, benchLeases)
+	defer perOp(b)()
+	buf := make([]byte, 0, 256)
+	shard := 0
+	n := 0
+	for b.Loop() {
+		if n > 0 {
+			n--
+			continue
+		}
+		tab.EachShard(shard, func(e *Entry) bool {
+			buf = e.AppendTo(buf[:0])
+			n++
+			return true
+		})
+		shard = (shard + 1) % tab.Shards()
+	}
+}
+
+// The reaper's look at one record: a lease that was renewed, or has ended.
+func BenchmarkExpire(b *testing.B) {
+	tab := populated(b, benchLeases)
+	batch := NewBatch(9)
+	now := Time(1000)
+	defer perOp(b)()
+	for n := 0; b.Loop(); n-- {
+		for n <= 0 { // in runs of 64
+			batch.Reset()
+			if n = tab.Expire(now, 64, batch); n == 0 {
+				now++
+			}
+		}
+	}
+}
+
+// A reload that changes the pools: the time is for all shards, one after the
+// other; traffic waits for one of them at most.
+func BenchmarkReload(b *testing.B) {
+	tab := populated(b, benchLeases)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		l := Layout{Pools: []Pool{{Scope: 1, Name: "a", Ranges: []Range{{ip("10.0.1.0"), ip("10.255.255.250") - IP4(i&1)}}}}}
+		if err := tab.Reconfigure(l); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -23,17 +23,20 @@
 //	                               │  └─► cold[ref] or annex
 //	                               └── next, prev: the one list that it is in
 //
-// A record is always in exactly one list of its shard: free and never bound
+// A record is always in exactly one list of its shard: free and nobody's
 // (clean, by pool), free and remembered for its last client (idle, by pool),
 // waiting for its time (wheel), on probation, or loose (infinite leases, free
-// addresses outside of all pools).
+// addresses outside of all pools). A renewed lease stays where it is in the
+// wheel; the reaper finds it there too early and moves it. So the usual
+// renewal touches the record and nothing else, not even the index.
 //
 // # Concurrency
 //
 // The table is split into shards with a lock each. A client hashes to a shard of
-// its scope, and everything that the client has is owned by that shard, so one
-// lock covers one decision. record.owner says which shard owns an address; it
-// is the only field that is read without the lock.
+// its scope (a scope of few addresses has one, a large one has all), and
+// everything that the client has is owned by that shard, so one lock covers one
+// decision. record.owner says which shard owns an address; it is the only field
+// that is read without the lock.
 //
 //  1. Hash the client, lock its shard, look for its records.
 //  2. If the client has none that it may use: take a free address of this shard,
@@ -55,9 +58,10 @@
 // change into the batch with a version one higher. The record notes the batch's
 // Ticket; the caller sends no ACK before the ticket is durable. A free address
 // is not offered to another client before the change that freed it is durable;
-// its last client may have it back at once. Offers are not journaled: after a
-// crash the address is free again, and the REQUEST of a client that holds an
-// OFFER from before is granted if nobody else was faster.
+// its last client may have it back at once. A lease never ends earlier than its
+// client was told last: the ACK of a shorter one may be lost. Offers are not
+// journaled: after a crash the address is free again, and the REQUEST of a client
+// that holds an OFFER from before is granted if nobody else was faster.
 //
 // # Time
 //

@@ -34,14 +34,14 @@ func (x *index) expect(tag uint32) {
 	prefetchEntry(&sh.e[uint64(tag)*sh.size>>32])
 }
 
-const indexSlack = 32
+const indexSlack = 64 // more than a run at the end is likely to be long
 
 // home is where a tag belongs.
 func (x *index) home(tag uint32) uint64 { return uint64(tag) * x.size >> 32 }
 
-func (x *index) init(size int) {
+func (x *index) init(size, slack int) {
 	x.size = uint64(size)
-	x.e = make([]uint64, size+indexSlack)
+	x.e = make([]uint64, size+slack)
 	x.max = size - size/5
 	x.shown.Store(&slots{x.e, x.size})
 }
@@ -59,10 +59,10 @@ func (x *index) first(tag uint32) int {
 // insert adds an entry; tag and r are not 0.
 func (x *index) insert(tag uint32, r ref) {
 	if x.n >= x.max {
-		x.resize()
+		x.rebuild(int(x.size)+int(x.size)/4, len(x.e)-int(x.size))
 	}
 	for !x.put(uint64(tag)<<32 | uint64(r)) {
-		x.resize()
+		x.rebuild(int(x.size), 2*(len(x.e)-int(x.size)))
 	}
 	x.n++
 }
@@ -85,14 +85,15 @@ func (x *index) put(e uint64) bool {
 	return true
 }
 
-// resize moves all to an array that is a quarter longer.
-func (x *index) resize() {
+// rebuild moves all to an array of another length, with that much room behind
+// it, or more if it must be.
+func (x *index) rebuild(size, slack int) {
 	old := x.e
-	for size := max(16, int(x.size)+int(x.size)/4); ; size += size / 4 {
-		x.init(size)
-		if x.refill(old) {
+	for {
+		if x.init(size, slack); x.refill(old) {
 			return
 		}
+		slack *= 2
 	}
 }
 

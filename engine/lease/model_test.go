@@ -141,6 +141,7 @@ func client(w who, variant int) Client {
 		c.Kind, c.ID = KindClientID, c.ClientID
 	case 2:
 		c.Kind, c.ID = KindCircuit, fmt.Appendf(nil, "line %d", w.n)
+		c.HW = bytes.Repeat([]byte{byte(variant)}, []int{6, 16, 6, 8, 16, 0}[variant]) // any device
 	}
 	c.Relay = bytes.Repeat([]byte{'r'}, variant*13)
 	c.Host = bytes.Repeat([]byte{'h'}, variant%2*9)
@@ -250,6 +251,9 @@ func (m *model) offer(rt *rapid.T) {
 	r := m.request(w)
 	if rapid.Bool().Draw(rt, "wants") {
 		r.Want = m.drawAddr()
+		if b, p := m.of(w, rapid.SampledFrom([]Status{None, Bound, Offered}).Draw(rt, "its own")); p != nil {
+			r.Want = b
+		}
 	}
 	// After a reload a shard may have an address of a scope that it does not
 	// serve, until the reaper comes by.

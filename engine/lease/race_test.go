@@ -166,6 +166,7 @@ func TestNoAddressTwice(t *testing.T) {
 				l := layouts[rng.IntN(2)]
 				r.Layout, r.Pools = l.Generation, []PoolID{0, 1}
 				now := Time(g.clock.Load())
+				tab.Fetch(tab.Expect(1, &r.Client, mine[i]&-IP4(i&1)))
 				switch op := rng.IntN(10); {
 				case op < 5:
 					a, out := tab.Offer(r, 3, now)

@@ -114,7 +114,7 @@ func New(o Options) (*Table, error) {
 		s.t = t
 		s.id = uint32(i) + 1
 		s.lay = t.layout
-		s.idx.init(16)
+		s.idx.init(16, indexSlack)
 		s.work = link{headWork, headWork}
 		s.probation = link{headProbation, headProbation}
 		s.loose = link{headLoose, headLoose}

@@ -61,9 +61,10 @@ func (p *parsed) read(f *frame.Frame) frame.Reason {
 		return frame.PuntBootp
 	case dhcp4.LeaseQuery:
 		return frame.PuntOption
+	case dhcp4.Offer, dhcp4.Ack, dhcp4.Nak:
+		return frame.FromServer // in a client's clothes
 	default:
-		// A server's message in a client's clothes, or one that only travels
-		// over TCP (RFC 6926, RFC 7724).
+		// One that only travels over TCP (RFC 6926, RFC 7724), or none.
 		return frame.NoType
 	}
 	if !known(p.options.Present()) {

@@ -5,6 +5,7 @@ package fastpath
 import (
 	"xdhcp/engine/exchange"
 	"xdhcp/engine/frame"
+	"xdhcp/engine/policy"
 	"xdhcp/internal/wire/dhcp4"
 	"xdhcp/internal/wire/eth"
 )
@@ -42,6 +43,8 @@ func (h *Handler) encode(f *frame.Frame) frame.Reason {
 			return frame.PuntNoFit
 		}
 	}
+	// The class lies in what is about to be overwritten.
+	continued := len(block) > 2+255 && policy.IsMicrosoft(q.VendorClass)
 	own := a.Own.Encoded()
 	echo := h.keep(m)
 
@@ -63,7 +66,11 @@ func (h *Handler) encode(f *frame.Frame) frame.Reason {
 			w.PutU32(dhcp4.OptRebindTime, a.Rebind)
 		}
 	}
+	at := w.Len()
 	w.PutBlock(block)
+	if continued {
+		continueOptions(m[dhcp4.OffOptions+at : dhcp4.OffOptions+at+len(block)])
+	}
 	w.PutBlock(own)
 	if a.EchoSubnetSelection {
 		w.PutU32(dhcp4.OptSubnetSelection, uint32(q.SubnetSelection))
@@ -77,6 +84,20 @@ func (h *Handler) encode(f *frame.Frame) frame.Reason {
 	h.address(f.Port, data)
 	f.Data = data[:eth.BuildUDP4(data, &h.layers, &h.headers, dhcp4.OffOptions+n)]
 	return frame.OK
+}
+
+// continueOptions turns the second and later parts of each split option of a
+// block into options 250: Microsoft's clients do not join what RFC 3396 splits
+// ([MS-DHCPE] §3.2.5.2, §2.2.9). The length stays the same.
+func continueOptions(block []byte) {
+	for last := uint8(dhcp4.OptPad); len(block) >= 2; {
+		code := block[0]
+		if code == last {
+			block[0] = dhcp4.OptMSContinuation
+		}
+		last = code
+		block = block[2+int(block[1]):]
+	}
 }
 
 // maxMessage is the greatest length of a DHCP message to a client that sent

@@ -54,7 +54,7 @@ type Reply struct {
 	Verdict frame.Verdict
 	Reason  frame.Reason
 	Wait    lease.Ticket
-	// Type is the answer's message type.
+	// Type is the answer's message type; exchange.Bootp: it has none.
 	Type uint8
 
 	// Frame is the answer as an Ethernet frame. It is nil where the answer to a
@@ -143,11 +143,22 @@ func (c *Codec) decide(p *policy.Policy, msg dhcp4.Msg, m *Meta, l *eth.Layers, 
 		r.drop(why)
 		return false
 	}
+	c.q.Type = c.opts.messageType()
+	if why := unanswered(c.q.Type); why != frame.OK {
+		r.drop(why)
+		return false
+	}
 	if int(m.Port) >= len(p.Ports) {
 		r.drop(frame.NoSubnet) // the policy in force no longer has the interface
 		return false
 	}
 	c.query(msg, m, l)
+	if p.Ours(c.q.Src) || c.q.Giaddr != 0 && p.Ours(c.q.Giaddr) {
+		// From this server itself, or it claims that we relayed it: an answer
+		// would be sent to our own address.
+		r.drop(frame.FromServer)
+		return false
+	}
 	c.server.Decide4(p, &c.q, now, b, &c.a)
 	if c.a.Type == 0 {
 		r.drop(c.a.Reason)
@@ -156,11 +167,22 @@ func (c *Codec) decide(p *policy.Policy, msg dhcp4.Msg, m *Meta, l *eth.Layers, 
 	return true
 }
 
-// query fills c.q from the decoded message. All fields are set: the query is
-// used again for every packet, and holds memory of exchange's.
+// unanswered says why no server answers a type of message, before anything else
+// about the message is looked at; OK: one might.
+func unanswered(typ uint8) frame.Reason {
+	switch typ {
+	case exchange.Discover, exchange.Request, exchange.Decline, exchange.Release, exchange.Inform, exchange.Bootp:
+		return frame.OK
+	case exchange.Offer, exchange.Ack, exchange.Nak:
+		return frame.FromServer
+	}
+	return frame.NoType
+}
+
+// query fills c.q from the decoded message. All fields are set, Type by decide:
+// the query is used again for every packet, and holds memory of exchange's.
 func (c *Codec) query(msg dhcp4.Msg, m *Meta, l *eth.Layers) {
 	o, q := &c.opts, &c.q
-	q.Type, _ = o.u8(dhcp4.OptMessageType)
 	q.HType, q.Hops, q.Flags = msg.HType(), msg.Hops(), msg.Flags()
 	q.Port, q.NTags, q.VLAN = m.Port, l.NTags, [2]uint16{}
 	for i := range l.NTags {
@@ -175,6 +197,16 @@ func (c *Codec) query(msg dhcp4.Msg, m *Meta, l *eth.Layers) {
 	q.MaxSize, _ = o.u16(dhcp4.OptMaxSize)
 	q.PRL, _ = o.get(dhcp4.OptParameterList)
 	q.VendorClass, _ = o.get(dhcp4.OptVendorClass)
+	q.UserClass, _ = o.get(dhcp4.OptUserClass)
+	q.VendorIdent, _ = o.get(dhcp4.OptVIVendorClass)
+	q.VendorInfo, _ = o.get(dhcp4.OptVIVendorOpts)
+	q.VendorOptions, _ = o.get(dhcp4.OptVendorSpecific)
+	q.Arch, _ = o.get(dhcp4.OptClientArch)
+	q.FQDN, _ = o.get(dhcp4.OptFQDN)
+	q.VSS, _ = o.get(dhcp4.OptVSS)
+	q.AutoConf, _ = o.get(dhcp4.OptAutoConfigure)
+	q.RapidCommit = o.has(dhcp4.OptRapidCommit)
+	q.Options = o
 
 	cl := &q.Client
 	cl.HType, cl.HW = q.HType, msg.Chaddr()
@@ -192,12 +224,23 @@ func subIP(r dhcp4.Relay, code uint8) lease.IP4 {
 	return lease.IP4(v)
 }
 
+// limit is how long the reply to a message of size bytes may be.
+//
+// RFC 1534 §2: a reply to a BOOTP client "MUST NOT exceed the size limit for
+// BOOTREPLY messages": 300 bytes, unless the client has shown that it handles
+// longer ones. A DHCP client's own limit counts the IP and UDP headers (RFC 2131
+// §2).
+func limit(q *exchange.Query, size int) int {
+	if q.Type == exchange.Bootp {
+		return min(max(size, dhcp4.LenBootp), maxMessage)
+	}
+	return min(max(int(q.MaxSize), dhcp4.MinMaxSize)-dhcp4.LenIPUDP, maxMessage)
+}
+
 // encode writes the answer's message into r at the offset.
 func (c *Codec) encode(r *Reply, req dhcp4.Msg, m *Meta, at int) {
 	a := &c.a
-	// The client's limit counts the IP and UDP headers (RFC 2131 §2).
-	size := max(c.q.MaxSize, dhcp4.MinMaxSize) - dhcp4.LenIPUDP
-	reply := dhcp4.Msg(r.buf[at : at+min(int(size), maxMessage)])
+	reply := dhcp4.Msg(r.buf[at : at+limit(&c.q, len(req))])
 	copy(reply, req[:dhcp4.OffOptions]) // htype, hlen, xid, giaddr, chaddr, cookie
 	reply.SetOp(dhcp4.BootReply)
 	reply.SetHops(0)
@@ -205,14 +248,13 @@ func (c *Codec) encode(r *Reply, req dhcp4.Msg, m *Meta, at int) {
 	reply.SetFlags(a.Flags)
 	reply.SetCiaddr(uint32(a.Ciaddr))
 	reply.SetYiaddr(uint32(a.Yiaddr))
-	if s := a.Subnet; s != nil {
-		reply.SetSiaddr(uint32(s.NextServer))
-		reply.SetSName(s.ServerName)
-		reply.SetFile(s.BootFile)
+	if b := a.Boot; b != nil {
+		reply.SetSiaddr(uint32(b.NextServer))
+		reply.SetSName(b.ServerName)
+		reply.SetFile(b.BootFile)
 	} else {
 		reply.SetSiaddr(0)
-		reply.SetSName(nil)
-		reply.SetFile(nil)
+		reply.ClearNames()
 	}
 	n, over := c.enc.options(reply, &c.q, a)
 

@@ -18,12 +18,20 @@ import (
 // option in turn into the first field that takes it whole; an option that no
 // field takes whole is split over them (RFC 3396 §6); one for which all of them
 // together are too small is left out. What the protocol needs is placed first.
+//
+// Microsoft's clients join no parts of RFC 3396. What is longer than 255 bytes
+// goes to them with option 250 behind it ([MS-DHCPE] §2.2.9, §3.2.5.2), which
+// continues "the option right before it", so all in one field or not at all.
 type encoder struct {
 	areas [3]area // the aggregate option buffer of RFC 3396 §5, in its order
 	n     int     // areas in use: 1 without overload
 	codes policy.Codes
 	num   [4]byte
 	text  [255]byte
+	relay []byte // option 82's value where not all of it goes back
+	// microsoft says that the client wants long options continued by option 250
+	// ([MS-DHCPE] §3.2.5.2).
+	microsoft bool
 }
 
 const (
@@ -49,8 +57,8 @@ func (a *area) capacity() int {
 }
 
 // put appends pieces of one option until data or the room ends; it returns what
-// is left of the data.
-func (a *area) put(code uint8, data []byte) []byte {
+// is left of the data. The pieces after the first have the code next.
+func (a *area) put(code, next uint8, data []byte) []byte {
 	for {
 		n := min(len(data), 255, a.room()-2)
 		if n < 0 || n == 0 && len(data) > 0 {
@@ -62,6 +70,7 @@ func (a *area) put(code uint8, data []byte) []byte {
 		if data = data[n:]; len(data) == 0 {
 			return nil
 		}
+		code = next
 	}
 }
 
@@ -79,20 +88,55 @@ type Overflow struct {
 // the message.
 func (e *encoder) options(m dhcp4.Msg, q *exchange.Query, a *exchange.Answer) (n int, over Overflow) {
 	codes := a.Options.Select(q.PRL, &e.codes)
+	e.microsoft = policy.IsMicrosoft(q.VendorClass)
+	relay := e.echo(q, a)
 	o := &e.areas[areaOptions]
 	*o = area{b: m[dhcp4.OffOptions:]}
 	e.n = 1
-	if over = e.write(q, a, codes); over != (Overflow{}) {
+	if a.Type == exchange.Bootp {
+		// Such a client knows of no overload, and its field may be small: what
+		// the relay agent must have goes before what the client might.
+		if r := encodedLen(len(relay)); relay != nil && r < len(o.b) {
+			o.kept = r
+		}
+		over = e.write(q, a, codes, relay)
+	} else if over = e.write(q, a, codes, relay); over != (Overflow{}) {
 		e.overload(m, a)
 		o.n, o.kept = 0, encodedLen(1)
 		// What must be in the options field (RFC 3046 §2.2) goes before what the
 		// client would like to have there.
-		if r := encodedLen(len(q.Client.Relay)); len(q.Client.Relay) > 0 && r <= relayShare(len(o.b)) {
+		if r := encodedLen(len(relay)); relay != nil && r <= relayShare(len(o.b)) {
 			o.kept += r
 		}
-		over = e.write(q, a, codes)
+		over = e.write(q, a, codes, relay)
 	}
 	return e.end(m), over
+}
+
+// echo is the value of option 82 in the answer; nil: it has none. RFC 6607 §7.2:
+// there are sub-options that the relay agent must not see again.
+func (e *encoder) echo(q *exchange.Query, a *exchange.Answer) []byte {
+	if !a.EchoRelay || len(q.Client.Relay) == 0 {
+		return nil
+	}
+	if !a.DropVSS && !a.DropVSSControl {
+		return q.Client.Relay
+	}
+	e.relay = e.relay[:0]
+	for r := dhcp4.Relay(q.Client.Relay); ; {
+		code, data, rest, ok := r.Next()
+		if !ok {
+			break
+		}
+		if code != dhcp4.SubVSSControl && (code != dhcp4.SubVSS || !a.DropVSS) {
+			e.relay = append(append(e.relay, code, uint8(len(data))), data...)
+		}
+		r = rest
+	}
+	if len(e.relay) == 0 {
+		return nil
+	}
+	return e.relay
 }
 
 // relayShare bounds what is kept back for option 82 of an options field of n
@@ -116,15 +160,19 @@ func (e *encoder) overload(m dhcp4.Msg, a *exchange.Answer) {
 }
 
 // write places all options of the reply. The order is that of the in-place
-// path; with overload, option 61 comes forward, since it must be there.
-func (e *encoder) write(q *exchange.Query, a *exchange.Answer, codes []uint8) (over Overflow) {
+// path; with overload, option 61 comes forward, since it must be there. A reply to
+// a BOOTP client has no option 53 (RFC 1534 §2) and is no server's that could be
+// chosen by option 54.
+func (e *encoder) write(q *exchange.Query, a *exchange.Answer, codes []uint8, relay []byte) (over Overflow) {
 	place := func(code uint8, data []byte) {
 		if !e.place(code, data) {
 			over.Options++
 		}
 	}
-	place(dhcp4.OptMessageType, append(e.num[:0], a.Type))
-	place(dhcp4.OptServerID, e.u32(uint32(a.ServerID)))
+	if a.Type != exchange.Bootp {
+		place(dhcp4.OptMessageType, append(e.num[:0], a.Type))
+		place(dhcp4.OptServerID, e.u32(uint32(a.ServerID)))
+	}
 	if a.HasTimes {
 		place(dhcp4.OptLeaseTime, e.u32(a.Valid))
 		if a.Renew != 0 {
@@ -134,14 +182,25 @@ func (e *encoder) write(q *exchange.Query, a *exchange.Answer, codes []uint8) (o
 			place(dhcp4.OptRebindTime, e.u32(a.Rebind))
 		}
 	}
-	id := q.Client.ClientID
+	var id []byte
+	if a.EchoClientID {
+		id = q.Client.ClientID
+	}
 	if id != nil && e.n > 1 {
 		place(dhcp4.OptClientID, id)
 	}
 	for _, code := range codes {
+		if a.Own.Has(code) {
+			continue
+		}
 		if data, ok := a.Options.Get(code); ok {
 			place(code, data)
 		}
+	}
+	for own := a.Own.Encoded(); len(own) >= 2; {
+		n := 2 + int(own[1])
+		place(own[0], own[2:n])
+		own = own[n:]
 	}
 	if a.EchoSubnetSelection {
 		place(dhcp4.OptSubnetSelection, e.u32(uint32(q.SubnetSelection)))
@@ -155,12 +214,12 @@ func (e *encoder) write(q *exchange.Query, a *exchange.Answer, codes []uint8) (o
 	o := &e.areas[areaOptions]
 	o.kept = 0
 	if v := e.overloaded(); v != 0 {
-		o.put(dhcp4.OptOverload, append(e.num[:0], v))
+		o.put(dhcp4.OptOverload, dhcp4.OptOverload, append(e.num[:0], v))
 	}
 	// Last, whole or not at all (RFC 3046 §2.2).
-	if r := q.Client.Relay; len(r) > 0 {
-		if encodedLen(len(r)) <= o.room() {
-			o.put(dhcp4.OptRelay, r)
+	if relay != nil {
+		if encodedLen(len(relay)) <= o.room() {
+			o.put(dhcp4.OptRelay, dhcp4.OptRelay, relay)
 		} else {
 			over.Options++
 			over.Relay = true
@@ -173,20 +232,23 @@ func (e *encoder) u32(v uint32) []byte { return binary.BigEndian.AppendUint32(e.
 
 // place puts one option where it fits; see encoder.
 func (e *encoder) place(code uint8, data []byte) bool {
-	capacity := 0
+	capacity, next := 0, code
+	if e.microsoft {
+		next = dhcp4.OptMSContinuation
+	}
 	for i := range e.areas[:e.n] {
 		a := &e.areas[i]
 		if encodedLen(len(data)) <= a.room() {
-			a.put(code, data)
+			a.put(code, next, data)
 			return true
 		}
 		capacity += a.capacity()
 	}
-	if e.n == 1 || len(data) == 0 || capacity < len(data) {
+	if e.n == 1 || len(data) == 0 || capacity < len(data) || e.microsoft {
 		return false
 	}
 	for i := range e.areas[:e.n] {
-		if data = e.areas[i].put(code, data); data == nil {
+		if data = e.areas[i].put(code, code, data); data == nil {
 			return true
 		}
 	}

@@ -60,6 +60,9 @@ func buildPolicy(t testing.TB, s policy.SubnetSpec) *policy.Policy {
 	return p
 }
 
+// boot is what an answer's Boot may point to.
+var boot policy.Boot
+
 // brain stands in for exchange.Server: it notes the query and gives an answer.
 type brain struct {
 	asked  int
@@ -88,6 +91,8 @@ func offer(p *policy.Policy, q *exchange.Query, a *exchange.Answer) {
 		To: exchange.ToClient, DestIP: lease.IP4From(yourIP),
 		HasTimes: true, Valid: 3600, Renew: 1800, Rebind: 3150,
 		Subnet: &p.Subnets[0], Options: p.Subnets[0].Options,
+		Boot:         p.Boot(&p.Subnets[0], nil, &policy.ClassSet{}, &boot),
+		EchoClientID: len(q.Client.ClientID) > 0, EchoRelay: len(q.Client.Relay) > 0,
 	}
 	switch {
 	case q.Giaddr != 0:
@@ -104,6 +109,7 @@ func nak(_ *policy.Policy, q *exchange.Query, a *exchange.Answer) {
 	*a = exchange.Answer{
 		Type: dhcpNak, Flags: q.Flags, ServerID: lease.IP4From(serverIP), Source: lease.IP4From(serverIP),
 		To: exchange.ToBroadcast, DestIP: 1<<32 - 1, Message: "the address is not yours",
+		EchoClientID: len(q.Client.ClientID) > 0, EchoRelay: len(q.Client.Relay) > 0,
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 
 	"github.com/google/gopacket/layers"
 
+	"xdhcp/engine/exchange"
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/policy"
 	"xdhcp/internal/wire/dhcp4"
 )
 
@@ -52,7 +54,24 @@ func (o *options) collect(m dhcp4.Msg, field []layers.DHCPOption) frame.Reason {
 		return why
 	}
 	o.join(len(m))
+	if o.has(dhcp4.OptMSContinuation) && policy.IsMicrosoft(o.value[dhcp4.OptVendorClass]) && o.has(dhcp4.OptVendorClass) {
+		o.continued()
+		o.present = [4]uint64{}
+		o.join(len(m))
+	}
 	return o.check()
+}
+
+// continued makes each option 250 of a Microsoft client a part of the option right
+// before it: the form in which such clients send what is longer than 255 bytes,
+// instead of RFC 3396's ([MS-DHCPE] §2.2.9). A first option 250 continues nothing
+// and stays what it is.
+func (o *options) continued() {
+	for i := 1; i < len(o.parts); i++ {
+		if o.parts[i].Type == dhcp4.OptMSContinuation {
+			o.parts[i].Type = o.parts[i-1].Type
+		}
+	}
 }
 
 // overload reads option 52, which counts in the options field only (RFC 2131
@@ -181,6 +200,22 @@ var rules = [...]rule{
 }
 
 func (o *options) has(code uint8) bool { return o.present[code>>6]>>(code&63)&1 != 0 }
+
+// Option is get for the expressions of the policy (policy.Packet).
+func (o *options) Option(code uint8) ([]byte, bool) { return o.get(code) }
+
+// messageType is option 53, or what exchange has for its absence and for a value
+// that would be mistaken for that.
+func (o *options) messageType() uint8 {
+	typ, ok := o.u8(dhcp4.OptMessageType)
+	switch {
+	case !ok:
+		return exchange.Bootp
+	case typ == exchange.Bootp:
+		return 0
+	}
+	return typ
+}
 
 // get is the option's value, with all parts joined.
 func (o *options) get(code uint8) ([]byte, bool) {

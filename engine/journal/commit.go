@@ -236,7 +236,7 @@ func (c *committer) rotate() error {
 	}
 	c.file.Close() // all of it is synced: an error here has nothing to lose
 	c.enter(next, page)
-	c.j.keeper.entered(next.index, c.seq)
+	c.j.keeper.entered(next, c.seq)
 	return nil
 }
 

@@ -233,7 +233,7 @@ func (j *Journal) begin(st *state) error {
 		}
 		// Of segments that the snapshot covers, the oldest was not read and has number
 		// 0 here; it is the number of the one after it that lets a segment go.
-		k.live = append(k.live, liveSegment{l.index, st.seq.first[l.index]})
+		k.live = append(k.live, liveSegment{l.index, st.seq.first[l.index], l.size})
 		k.following = l.index + 1
 	}
 	// The names that recovery saw must still be there after the next crash.
@@ -246,7 +246,7 @@ func (j *Journal) begin(st *state) error {
 			return fmt.Errorf("begin the log: %w", err)
 		}
 		c.enter(s, page)
-		k.entered(s.index, c.seq)
+		k.entered(s, c.seq)
 	} else if err := c.resume(st); err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type keeper struct {
 	made     chan *openSegment // one segment ahead of the committer
 	failed   chan error        // why there is none, for a committer that waits
 
+	releasing sync.Mutex // one release at a time
 	mu        sync.Mutex
 	live      []liveSegment // with groups, oldest first; the last is the committer's
 	following uint64        // index of the segment to be prepared next
@@ -43,6 +44,7 @@ type openSegment struct {
 type liveSegment struct {
 	index uint64
 	first uint64 // sequence of its first group
+	size  int64
 }
 
 const (
@@ -251,32 +253,34 @@ func (k *keeper) reserve(ctx context.Context) error {
 }
 
 // entered notes that the committer's next group, number first, goes to a segment.
-func (k *keeper) entered(index, first uint64) {
+func (k *keeper) entered(s *openSegment, first uint64) {
 	k.mu.Lock()
-	k.live = append(k.live, liveSegment{index, first})
+	k.live = append(k.live, liveSegment{s.index, first, s.size})
 	k.mu.Unlock()
 	k.j.wantSnapshot()
 }
 
-// release takes back the segments whose groups all have numbers up to through.
+// release takes back the segments whose groups all have numbers up to through. The
+// disk is not touched under mu, which the committer takes.
 func (k *keeper) release(through uint64) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.releasing.Lock()
+	defer k.releasing.Unlock()
 	var spares []string
-	for len(k.live) > 1 && k.live[1].first <= through+1 {
-		index := k.live[0].index
-		size, err := k.size(segName(index))
-		if err != nil {
-			return err
+	for {
+		s, ok := k.oldest(through)
+		if !ok {
+			break
 		}
-		spare, err := k.takeBack(index, size, len(spares))
+		spare, err := k.takeBack(s.index, s.size, len(spares))
 		if err != nil {
 			return err
 		}
 		if spare != "" {
 			spares = append(spares, spare)
 		}
+		k.mu.Lock()
 		k.live = k.live[1:]
+		k.mu.Unlock()
 	}
 	if len(spares) == 0 {
 		return nil
@@ -286,15 +290,30 @@ func (k *keeper) release(through uint64) error {
 	if err := k.j.fs.SyncDir(logDir); err != nil {
 		return fmt.Errorf("sync log directory: %w", err)
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.spares = append(k.spares, spares...)
 	return nil
+}
+
+// oldest is the first segment, if all its groups have numbers up to through.
+func (k *keeper) oldest(through uint64) (liveSegment, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.live) < 2 || k.live[1].first > through+1 {
+		return liveSegment{}, false
+	}
+	return k.live[0], true
 }
 
 // takeBack makes a segment a spare file, or removes it if it is of another size
 // or one too many. It is usable once the directory is synced.
 func (k *keeper) takeBack(index uint64, size int64, more int) (spare string, err error) {
+	k.mu.Lock()
+	have := len(k.spares) + more
+	k.mu.Unlock()
 	name := segName(index)
-	if size != k.j.opt.SegmentSize || len(k.spares)+more >= k.maxSpares() {
+	if size != k.j.opt.SegmentSize || have >= k.maxSpares() {
 		if err := k.j.fs.Remove(name); err != nil {
 			return "", fmt.Errorf("remove segment: %w", err)
 		}
@@ -309,15 +328,6 @@ func (k *keeper) takeBack(index uint64, size int64, more int) (spare string, err
 
 // maxSpares is what is used up between two snapshots.
 func (k *keeper) maxSpares() int { return int(k.j.opt.SnapshotEvery/k.j.opt.SegmentSize) + 1 }
-
-func (k *keeper) size(name string) (int64, error) {
-	f, err := k.j.fs.Open(name)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	return f.Size()
-}
 
 // beyond is how much log there is behind the segment that holds group covered+1.
 func (k *keeper) beyond(covered uint64) int64 {

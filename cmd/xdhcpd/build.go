@@ -22,6 +22,8 @@ func compile(cfg *config.Config, facts map[int]port.Facts) (*policy.Policy, erro
 	}
 	spec.Identity = identities[cfg.Identity]
 	spec.SilentReboot, spec.StrictUserClass = cfg.SilentReboot, cfg.StrictUserClass
+	spec.FQDN = policy.FQDNSpec{Ignore: cfg.FQDN.Ignore, Suffix: cfg.FQDN.Suffix}
+	spec.Authorization, spec.AuthorizationName = authorizations[cfg.Rogue.State], cfg.Rogue.Name
 	spec.Filters = policy.FilterSpec{
 		Deny: matches(cfg.Filters.Deny), Allow: matches(cfg.Filters.Allow), Enforce: cfg.Filters.Enforce,
 	}
@@ -83,6 +85,7 @@ func subnet(s *config.Subnet) policy.SubnetSpec {
 		RapidCommit:   s.RapidCommit,
 		Classes:       s.Classes,
 		Deny:          s.Deny,
+		VSS:           s.VSS,
 	}
 	for i := range s.Pools {
 		p := &s.Pools[i]
@@ -135,6 +138,10 @@ var (
 	identities = map[config.Identity]policy.Identity{
 		config.IdentityClientID: policy.IdentityClientID, config.IdentityMAC: policy.IdentityHW, config.IdentityCircuit: policy.IdentityCircuit,
 		config.IdentityRemote: policy.IdentityRemote, config.IdentityCircuitRemote: policy.IdentityCircuitRemote,
+	}
+	authorizations = map[config.RogueState]policy.Authorization{
+		config.RogueAuthorized: policy.AuthorizedByAdmin, config.RogueDetected: policy.AuthorizedByDetection,
+		config.RogueUnauthorized: policy.Unauthorized,
 	}
 	identifiers = map[config.Identifier]policy.Identifier{
 		config.ByMAC: policy.ByMAC, config.ByClientID: policy.ByClientID, config.ByCircuitID: policy.ByCircuit,

@@ -31,6 +31,8 @@ type Config struct {
 	SilentReboot     bool // no NAK to a client that is unknown here, unless authoritative
 	StrictUserClass  bool // drop messages whose option 77 has not the form of RFC 3004
 	Filters          Filters
+	FQDN             FQDN
+	Rogue            Rogue
 
 	Lease    Lease    // the top level's times: what a subnet has where it says nothing
 	Options  []Option // the top level's, for every subnet
@@ -88,6 +90,18 @@ type Filters struct {
 	Enforce bool // the file has a list of whom to allow: nobody else is served
 }
 
+// FQDN says how a client's name in option 81 is answered (RFC 4702).
+type FQDN struct {
+	Ignore bool   // not at all
+	Suffix string // completes a name that is not fully qualified
+}
+
+// Rogue is what this server is in the rogue detection of Microsoft's servers.
+type Rogue struct {
+	State RogueState
+	Name  string // told to the server that asks; empty: the engine's
+}
+
 // A Subnet is one IPv4 subnet and what its clients get.
 type Subnet struct {
 	ID       uint32 // as given, else a hash of the prefix: stable while the prefix is
@@ -107,6 +121,7 @@ type Subnet struct {
 	ServerID      netip.Addr   // option 54; not valid: the interface's address
 	Authoritative *bool        // nil: as on the shared network or at the top level
 	RapidCommit   bool
+	VSS           []byte // virtual private network: type and identifier (RFC 6607)
 	// Classes and Deny restrict all pools.
 	Classes, Deny []string
 	At            Place
@@ -227,6 +242,17 @@ const (
 
 func (i Identity) String() string { return word(identityWords, uint8(i)) }
 
+// RogueState is what a server in rogue detection says of itself.
+type RogueState uint8
+
+const (
+	RogueAuthorized   RogueState = iota // by its administrator
+	RogueDetected                       // because no other server has objected
+	RogueUnauthorized                   // it answers nothing
+)
+
+func (r RogueState) String() string { return word(rogueWords, uint8(r)) }
+
 // Identifier is what a reservation knows its client by.
 type Identifier uint8
 
@@ -246,6 +272,7 @@ var (
 	waitWords       = []string{"poll", "busy"}
 	durabilityWords = []string{"sync", "async"}
 	identityWords   = []string{"client-id", "mac", "circuit-id", "remote-id", "circuit-remote"}
+	rogueWords      = []string{"authorized", "detected", "unauthorized"}
 	identifierWords = []string{"mac", "client-id", "circuit-id", "remote-id", "subscriber-id"}
 )
 

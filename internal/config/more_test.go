@@ -63,6 +63,8 @@ always-send: 42
 identity: circuit-remote
 reservation-order: [circuit-id, mac]
 silent-reboot: true
+fqdn: {answer: false, suffix: example.net}
+rogue-detection: {state: detected, name: n}
 filters: {deny: {mac: 02:00:00:00:00:01}}
 classes:
   - {name: a, lease: {valid: 1h, max: 2h}, drop: true, options: {log-servers: 10.0.0.1}, always-send: [log-servers]}
@@ -81,7 +83,7 @@ shared-networks:
           - {mac: 02:00:00:00:00:02, circuit-id: x, address: 10.2.0.9, classes: b, boot-file: g}
           - {remote-id: "hex:01", hostname: h}
 subnets:
-  - {subnet: 10.3.0.0/24, pools: [10.3.0.1], server-id: 10.3.0.3, relays: 10.9.9.9, rapid-commit: true, classes: a, deny: b, links: eth1, authoritative: true}
+  - {subnet: 10.3.0.0/24, pools: [10.3.0.1], server-id: 10.3.0.3, relays: 10.9.9.9, rapid-commit: true, vss: "hex:00:61", classes: a, deny: b, links: eth1, authoritative: true}
 `)
 	yes, no := true, false
 	hour := func(valid, most uint32) Lease { return Lease{Valid: valid, Min: valid, Max: most} }
@@ -94,6 +96,8 @@ subnets:
 		Identity:         IdentityCircuitRemote,
 		ReservationOrder: []Identifier{ByCircuitID, ByMAC},
 		SilentReboot:     true,
+		FQDN:             FQDN{Ignore: true, Suffix: "example.net"},
+		Rogue:            Rogue{State: RogueDetected, Name: "n"},
 		Filters:          Filters{Deny: []Match{{By: MatchMAC, Value: []byte{2, 0, 0, 0, 0, 1}}}},
 		Lease:            two,
 		Options:          []Option{{Code: 42, Name: "ntp-servers", Data: []byte{10, 0, 0, 9}, Always: true}, {Code: 3, Name: "routers", Data: []byte{10, 1, 0, 77}}},
@@ -125,7 +129,7 @@ subnets:
 		}},
 		Subnets: []Subnet{{
 			Prefix: netip.MustParsePrefix("10.3.0.0/24"), Lease: two, Pools: []Pool{{Name: "10.3.0.1", Range: r("10.3.0.1", "10.3.0.1"), Ranges: []Range{r("10.3.0.1", "10.3.0.1")}}},
-			ServerID: ip("10.3.0.3"), Relays: []netip.Addr{ip("10.9.9.9")}, RapidCommit: true, Classes: []string{"a"}, Deny: []string{"b"},
+			ServerID: ip("10.3.0.3"), Relays: []netip.Addr{ip("10.9.9.9")}, RapidCommit: true, VSS: []byte{0, 97}, Classes: []string{"a"}, Deny: []string{"b"},
 			Links: []Link{{Interface: "eth1"}}, Authoritative: &yes,
 		}},
 	}

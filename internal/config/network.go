@@ -26,6 +26,47 @@ var filterKeys = keySet{
 	others: map[string]string{"drop": "deny", "permit": "allow"},
 }
 
+var (
+	fqdnKeys = keySet{
+		known:  []string{"answer", "suffix"},
+		later:  []string{"updates", "override-client", "override-no-update"},
+		others: map[string]string{"qualifying-suffix": "suffix", "ddns-qualifying-suffix": "suffix"},
+	}
+	rogueKeys = keySet{known: []string{"state", "name"}}
+)
+
+// fqdn says how option 81 is answered.
+func (c *checker) fqdn(p *path, n *node, f *FQDN) {
+	if !c.isMap(p, n, &fqdnKeys) {
+		return
+	}
+	if v := n.get("answer"); v != nil {
+		f.Ignore = !c.boolean(p.at("answer"), v)
+	}
+	if v := n.get("suffix"); v != nil {
+		f.Suffix = c.short(p.at("suffix"), v, 253)
+		if _, err := c.reg.Encode(fqdnDef, f.Suffix); f.Suffix != "" && err != nil {
+			c.badValue(p.at("suffix"), v, v, err)
+		}
+	}
+}
+
+// fqdnDef is an option that holds one domain name: v4-lost.
+var fqdnDef, _ = option.ByCode(option.DHCP4, 137)
+
+// rogue is what a server of Microsoft is told that asks ([MS-DHCPE] §3.2.5).
+func (c *checker) rogue(p *path, n *node, r *Rogue) {
+	if !c.isMap(p, n, &rogueKeys) {
+		return
+	}
+	if v := n.get("state"); v != nil {
+		r.State = RogueState(c.word(p.at("state"), v, rogueWords))
+	}
+	if v := n.get("name"); v != nil {
+		r.Name = c.short(p.at("name"), v, 253)
+	}
+}
+
 // networks takes the shared networks.
 func (c *checker) networks(p *path, n *node, cfg *Config) []Network {
 	var out []Network

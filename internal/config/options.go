@@ -27,8 +27,8 @@ var refused = map[uint8]string{
 	59:  "is made by the server: write lease: {rebind: …}",
 	61:  "is sent by clients and echoed (RFC 6842)",
 	77:  "is sent by clients",
-	80:  "(rapid commit, RFC 4039) is not supported yet",
-	81:  "(the client's name, RFC 4702) is not supported yet",
+	80:  "is made by the server: write rapid-commit: true",
+	81:  "is made by the server: write fqdn: {…}",
 	82:  "is added by relay agents and echoed (RFC 3046)",
 	90:  "(authentication, RFC 3118) is not supported",
 	91:  "is made by the server, for lease queries",
@@ -36,7 +36,6 @@ var refused = map[uint8]string{
 	93:  "is sent by clients only",
 	94:  "is sent by clients only",
 	97:  "is sent by clients only",
-	116: "(auto-configuration, RFC 2563) is not supported yet",
 	118: "is sent by relay agents and clients only",
 	145: "(FORCERENEW, RFC 6704) is not supported yet",
 	151: "is made by the server, for lease queries",
@@ -48,7 +47,7 @@ var refused = map[uint8]string{
 	157: "is made by the server, for lease queries",
 	161: "is sent by clients only",
 	220: "(subnet allocation, RFC 6656) is not supported",
-	221: "(virtual subnet selection, RFC 6607) is not supported yet",
+	221: "is made by the server: write vss at the subnet",
 	250: "is made by the server, where an option for a Microsoft client is long",
 }
 

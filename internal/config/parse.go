@@ -21,7 +21,7 @@ var topKeys = keySet{
 	known: []string{
 		"interfaces", "state", "durability", "history", "authoritative", "offer-hold", "decline-probation", "identity",
 		"lease", "options", "always-send", "option-definitions", "shared-networks", "subnets", "classes", "filters",
-		"reservation-order", "silent-reboot", "strict-user-class",
+		"reservation-order", "silent-reboot", "strict-user-class", "fqdn", "rogue-detection",
 	},
 	others: map[string]string{
 		"subnet": "subnets", "subnet4": "subnets", "interface": "interfaces", "option-data": "options",
@@ -141,6 +141,12 @@ func (c *checker) top(n *node) *Config {
 	}
 	if v := n.get("strict-user-class"); v != nil {
 		cfg.StrictUserClass = c.boolean(root.at("strict-user-class"), v)
+	}
+	if v := n.get("fqdn"); v != nil {
+		c.fqdn(root.at("fqdn"), v, &cfg.FQDN)
+	}
+	if v := n.get("rogue-detection"); v != nil {
+		c.rogue(root.at("rogue-detection"), v, &cfg.Rogue)
 	}
 	if v := n.get("classes"); v != nil {
 		cfg.Classes = c.classes(root.at("classes"), v, cfg)

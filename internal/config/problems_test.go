@@ -54,6 +54,16 @@ func TestTopProblems(t *testing.T) {
 	for _, tt := range []bad{
 		{"intrfaces: [eth1]\ninterfaces: [eth1]", []string{"1:1: intrfaces: unknown key (did you mean interfaces?)"}},
 		{"Interfaces: [eth1]\ninterfaces: [eth1]", []string{"1:1: Interfaces: unknown key (did you mean interfaces?)"}},
+		{"fqdn: {answer: 5, suffix: a..b, updates: true}", []string{
+			`1:16: fqdn.answer: "5" is neither true nor false`,
+			`1:27: fqdn.suffix: "a..b" is not a domain name: two dots in a row, or one in front`,
+			"1:33: fqdn.updates: is not supported yet",
+		}},
+		{"rogue-detection: {state: rogue}", []string{`1:26: rogue-detection.state: "rogue" is not authorized, detected or unauthorized`}},
+		{"options: {81: hex:00, 221: hex:00}", []string{
+			"1:11: options.81: option 81 is made by the server: write fqdn: {…}",
+			"1:23: options.221: option 221 is made by the server: write vss at the subnet",
+		}},
 		{"zzz: 1", []string{"1:1: zzz: unknown key"}},
 		{"state: a\nstate: b", []string{"2:1: state: is given twice: first in line 1"}},
 		{"durability: asynch", []string{`1:13: durability: "asynch" is not sync or async (did you mean async?)`}},

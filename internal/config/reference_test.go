@@ -44,7 +44,7 @@ func TestReferenceDefaults(t *testing.T) {
 		}
 		kept = append(kept, l)
 	}
-	if defaults != 20 {
+	if defaults != 22 {
 		t.Errorf("%d defaults", defaults)
 	}
 	bare := mustParse(t, strings.Join(kept, "\n"))
@@ -66,7 +66,7 @@ func TestReferenceIsComplete(t *testing.T) {
 
 var keySets = map[string]*keySet{
 	"top": &topKeys, "history": &historyKeys, "interfaces": &interfaceKeys, "lease": &leaseKeys, "option-definitions": &definitionKeys,
-	"shared-networks": &networkKeys, "links": &linkKeys, "filters": &filterKeys,
+	"shared-networks": &networkKeys, "links": &linkKeys, "filters": &filterKeys, "fqdn": &fqdnKeys, "rogue-detection": &rogueKeys,
 	"classes": &classKeys, "match": &matchKeys, "prefix": &prefixKeys, "vendor-id": &vendorIDKeys, "subnets": &subnetKeys, "pools": &poolKeys, "reservations": &reservationKeys,
 }
 

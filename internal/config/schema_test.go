@@ -99,6 +99,8 @@ func schema(t *testing.T) object {
 		"filters":            keys("filters", nil, object{"deny": listOf(ref("match")), "allow": listOf(ref("match"))}),
 		"reservation-order":  listOf(words(identifierWords)),
 		"silent-reboot":      boolean,
+		"fqdn":               keys("fqdn", nil, object{"answer": boolean, "suffix": text}),
+		"rogue-detection":    keys("rogue-detection", nil, object{"state": words(rogueWords), "name": text}),
 		"strict-user-class":  boolean,
 		"subnets":            listOf(ref("subnet")),
 		"classes":            listOf(ref("class")),
@@ -157,7 +159,7 @@ func schema(t *testing.T) object {
 			"links":        listOf(ref("link")),
 			"relays":       ref("addresses"),
 			"server-id":    text, "authoritative": boolean, "rapid-commit": boolean,
-			"classes": listOf(text), "deny": listOf(text),
+			"classes": listOf(text), "deny": listOf(text), "vss": text,
 		}),
 		"reservation": keys("reservations", nil, object{
 			"mac": text, "client-id": text, "circuit-id": text, "remote-id": text, "subscriber-id": text,

@@ -14,7 +14,7 @@ import (
 var subnetKeys = keySet{
 	known: []string{
 		"subnet", "pools", "exclude", "lease", "options", "always-send", "reservations", "id", "next-server", "server-name", "boot-file",
-		"links", "relays", "server-id", "authoritative", "rapid-commit", "classes", "deny",
+		"links", "relays", "server-id", "authoritative", "rapid-commit", "classes", "deny", "vss",
 	},
 	later: []string{"delegate", "limits"},
 	others: map[string]string{
@@ -119,6 +119,9 @@ func (c *checker) subnet(p *path, n *node, s *Subnet, above Lease, options [][]O
 	s.Authoritative = c.perhaps(p, n, "authoritative")
 	if v := n.get("rapid-commit"); v != nil {
 		s.RapidCommit = c.boolean(p.at("rapid-commit"), v)
+	}
+	if v := n.get("vss"); v != nil {
+		s.VSS = c.octets(p.at("vss"), v)
 	}
 	if v := n.get("classes"); v != nil {
 		s.Classes = c.classList(p.at("classes"), v)

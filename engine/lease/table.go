@@ -21,8 +21,11 @@ type Options struct {
 	// has to be fetched from another. A scope's spread is decided when the scope
 	// is first seen and stays until restart. 0: 256.
 	PerShard int
-	// Durable reports whether a batch is on disk. It is called with a shard
-	// locked: it must be cheap and must not call the table. Nil: always.
+	// Durable reports whether a batch is on disk. It tells the truth even where
+	// replies do not wait for it (async durability): a short renewal is only
+	// written behind a grant that is certain to be earlier in the log. It is
+	// called with a shard locked, so it must be cheap and must not call the
+	// table. Nil: always.
 	Durable func(Ticket) bool
 	// Seed, when not 0, makes the hash and so every decision reproducible.
 	// For tests: whoever knows the seed can aim at one shard.

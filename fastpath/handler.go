@@ -74,9 +74,6 @@ func (h *Handler) Handle(f *frame.Frame, b *lease.Batch) (frame.Verdict, frame.R
 		return verdict(why), why, 0
 	}
 	h.ask(f)
-	if h.own() {
-		return frame.Drop, frame.FromServer, 0
-	}
 	h.server.Decide4(h.policy, &h.query, h.now, b, &h.answer)
 	if h.answer.Type == 0 {
 		return verdict(h.answer.Reason), h.answer.Reason, 0
@@ -88,12 +85,6 @@ func (h *Handler) Handle(f *frame.Frame, b *lease.Batch) (frame.Verdict, frame.R
 		return frame.Await, frame.OK, h.answer.Wait
 	}
 	return frame.Reply, frame.OK, 0
-}
-
-// own says whether the message comes from this server itself, or claims that we
-// relayed it: an answer would be sent to our own address.
-func (h *Handler) own() bool {
-	return h.policy.Ours(h.query.Src) || h.query.Giaddr != 0 && h.policy.Ours(h.query.Giaddr)
 }
 
 // verdict is what becomes of a frame that is not answered here.

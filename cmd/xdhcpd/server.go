@@ -45,6 +45,7 @@ type server struct {
 
 	policy  atomic.Pointer[policy.Policy]
 	table   *lease.Table
+	brain   *exchange.Server
 	journal *journal.Journal
 	slow    *slowpath.Server
 	ports   []*port.Port
@@ -66,6 +67,7 @@ func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, er
 	if s.table, err = lease.New(lease.Options{Durable: func(t lease.Ticket) bool { return s.journal.Durable(t) }}); err != nil {
 		return nil, err
 	}
+	s.brain = &exchange.Server{Table: s.table, Failed: func() bool { return s.journal.Err() != nil }}
 	if err := s.install(cfg, s.facts); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -80,9 +82,8 @@ func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, er
 	}()
 
 	clock := leaseClock(s.journal.Clock())
-	brain := &exchange.Server{Table: s.table, Failed: func() bool { return s.journal.Err() != nil }}
 	s.slow = slowpath.New(slowpath.Options{
-		Exchange: brain, Policy: s.policy.Load, Journal: s.journal, Log: log, Lane: slowLane, Clock: clock, Interfaces: slowInterfaces(cfg),
+		Exchange: s.brain, Policy: s.policy.Load, Journal: s.journal, Log: log, Lane: slowLane, Clock: clock, Interfaces: slowInterfaces(cfg),
 	})
 	for i := range cfg.Interfaces {
 		ifc := &cfg.Interfaces[i]
@@ -90,7 +91,7 @@ func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, er
 			Name: ifc.Name, Index: uint16(i), Off: ifc.XDP == config.XDPOff, Mode: attachMode(ifc.XDP),
 			VLANs: ifc.VLANs, Busy: ifc.Wait == config.WaitBusy,
 			Batch:   s.workerBatch,
-			Handler: func() worker.Handler { return fastpath.New(brain, &s.policy) },
+			Handler: func() worker.Handler { return fastpath.New(s.brain, &s.policy) },
 			Journal: s.journal, Punter: s.slow.Queue(), Clock: clock,
 			Steer:   func(f port.Facts) []netip.Prefix { return steered(ifc, f) },
 			Changed: func(f port.Facts) { s.changed(i, f) },
@@ -124,6 +125,7 @@ func (s *server) recover() error {
 	}
 	s.journal = j
 	s.table.Settle()
+	s.brain.Seed(s.policy.Load())
 	var pools []lease.Range
 	for _, p := range s.policy.Load().Layout.Pools {
 		pools = append(pools, p.Ranges...)
@@ -245,6 +247,10 @@ func (s *server) install(cfg *config.Config, facts map[int]port.Facts) error {
 	}
 	if err := s.table.Reconfigure(p.Layout); err != nil {
 		return err
+	}
+	if s.journal != nil { // else the table is still empty
+		// Counted here, so that no packet waits for it.
+		s.brain.Seed(p)
 	}
 	s.policy.Store(p)
 	s.cfg, s.facts = cfg, facts

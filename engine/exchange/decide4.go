@@ -28,8 +28,10 @@ type decision struct {
 	now lease.Time
 
 	subnet *policy.Subnet // that stands for the client's link
-	res    *policy.Reservation
-	req    lease.Request
+	// serverID and source are who we are on that link.
+	serverID, source lease.IP4
+	res              *policy.Reservation
+	req              lease.Request
 	// override is the relay agent's server identifier (RFC 5107), from this
 	// message or, where no relay agent saw it, from the last one that it did.
 	override lease.IP4
@@ -59,6 +61,15 @@ func (s *Server) Decide4(p *policy.Policy, q *Query, now lease.Time, b *lease.Ba
 		return
 	}
 	switch {
+	case p.Ours(q.Src), q.Giaddr != 0 && p.Ours(q.Giaddr):
+		// It is our own, or claims that we have relayed it: the answer would be
+		// sent to ourselves.
+		d.silent(frame.FromServer)
+		return
+	case !host(q.Ciaddr) && q.Ciaddr != 0, !host(q.Giaddr) && q.Giaddr != 0:
+		// Answers are sent there, and these are not one host's addresses.
+		d.silent(frame.BadRequest)
+		return
 	case p.Authorization == policy.Unauthorized:
 		// [MS-DHCPE] §3.2.5: a server that is not authorized processes nothing.
 		d.silent(frame.Unauthorized)
@@ -93,6 +104,13 @@ func (s *Server) Decide4(p *policy.Policy, q *Query, now lease.Time, b *lease.Ba
 	}
 }
 
+// host says whether an address can be one host's: none of "this network", of
+// loopback, of multicast or beyond (RFC 1122 §3.2.1.3).
+func host(a lease.IP4) bool {
+	net := a >> 24
+	return net != 0 && net != 127 && net < 224
+}
+
 func (d *decision) silent(why frame.Reason) { d.a.Reason = why }
 
 func (d *decision) failed() bool { return d.Failed != nil && d.Failed() }
@@ -125,6 +143,10 @@ func (d *decision) locate() bool {
 	d.subnet = d.p.Select(&sel)
 	if d.subnet == nil {
 		d.silent(frame.NoSubnet)
+		return false
+	}
+	if d.serverID, d.source = d.p.Server(q.Port, d.subnet, q.Dst); d.source == 0 {
+		d.silent(frame.NoServerAddr)
 		return false
 	}
 	return d.virtual()

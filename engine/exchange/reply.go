@@ -59,7 +59,10 @@ func (d *decision) addressable() bool {
 // word is "the value to insert into the Server Identifier option"; the packet's
 // source stays an address of ours.
 func (d *decision) identify(at *policy.Subnet) {
-	d.a.ServerID, d.a.Source = d.p.Server(d.q.Port, at, d.q.Dst)
+	d.a.ServerID, d.a.Source = d.serverID, d.source
+	if at != d.subnet {
+		d.a.ServerID, d.a.Source = d.p.Server(d.q.Port, at, d.q.Dst)
+	}
 	if d.override != 0 {
 		d.a.ServerID = d.override
 	}

@@ -28,6 +28,7 @@ const (
 	// Messages that a server does not answer.
 	FromServer    // a reply, or a packet from one of our own addresses
 	NoSubnet      // no configured subnet for this link
+	NoServerAddr  // the interface has no address to answer from
 	OtherServer   // the client chose another server (RFC 2131 §4.3.2)
 	UnknownClient // no record of this client, and not authoritative
 	PoolFull      // no free address
@@ -82,6 +83,7 @@ var reasons = [NumReasons]struct{ name, sentence string }{
 	RelayDepth:     {"relay_depth", "came through more relays than are looked at, perhaps a loop"},
 	FromServer:     {"from_server", "a server's message or a packet from one of our own addresses"},
 	NoSubnet:       {"no_subnet", "no subnet is configured for the link that the client is on"},
+	NoServerAddr:   {"no_server_address", "the interface has no address to answer from"},
 	OtherServer:    {"other_server", "the client chose another server; any offer to it was taken back"},
 	UnknownClient:  {"unknown_client", "no record of the client, and the server is not authoritative"},
 	PoolFull:       {"pool_full", "no free address in any pool that the client may use"},

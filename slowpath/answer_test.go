@@ -83,23 +83,6 @@ func TestTypesThatAreNotAnswered(t *testing.T) {
 	}
 }
 
-// What comes from the server itself, or was relayed by it, would be answered to
-// the server itself.
-func TestOwnMessagesAreNotAnswered(t *testing.T) {
-	r := newRig(t, testPolicy(t))
-	e := fromClient()
-	e.from = serverIP
-	if reply := r.frame(e.wrap(t, discover())); reply.Reason != frame.FromServer {
-		t.Errorf("from our address: %v", reply.Reason)
-	}
-	if reply := r.payload(with(discover(), atGiaddr, serverIP...)); reply.Reason != frame.FromServer {
-		t.Errorf("relayed by us: %v", reply.Reason)
-	}
-	if r.brain.asked != 0 {
-		t.Error("the exchange was asked")
-	}
-}
-
 // exchanged is a rig with the real exchange, since nobody else can put options of
 // its own into an answer.
 func exchanged(t *testing.T, s policy.SubnetSpec, options ...policy.Option) *rig {

@@ -153,12 +153,6 @@ func (c *Codec) decide(p *policy.Policy, msg dhcp4.Msg, m *Meta, l *eth.Layers, 
 		return false
 	}
 	c.query(msg, m, l)
-	if p.Ours(c.q.Src) || c.q.Giaddr != 0 && p.Ours(c.q.Giaddr) {
-		// From this server itself, or it claims that we relayed it: an answer
-		// would be sent to our own address.
-		r.drop(frame.FromServer)
-		return false
-	}
 	c.server.Decide4(p, &c.q, now, b, &c.a)
 	if c.a.Type == 0 {
 		r.drop(c.a.Reason)

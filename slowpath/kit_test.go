@@ -394,3 +394,5 @@ func mustAnswer(t testing.TB, r *Reply) {
 		t.Fatalf("%v: %v", r.Verdict, r.Reason)
 	}
 }
+
+func prefixes(s string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(s)} }

@@ -22,6 +22,7 @@ var (
 	relay1  = []byte{10, 1, 0, 1}
 	relay2  = []byte{10, 2, 0, 1}
 	relay3  = []byte{10, 3, 0, 1}
+	relay4  = []byte{10, 4, 0, 1}
 	nobody  = []byte{0, 0, 0, 0}
 	every   = []byte{255, 255, 255, 255}
 	msft    = opt(60, []byte("MSFT 5.0"))
@@ -77,6 +78,7 @@ func spec() policy.Spec {
 			{Code: 6, Data: []byte{192, 0, 2, 53, 192, 0, 2, 54}},
 			{Code: 15, Data: []byte("example.net")},
 			{Code: 42, Data: []byte{192, 0, 2, 123}},
+			{Code: 81, Data: []byte("configured")},
 			{Code: 108, Data: []byte{0, 0, 7, 8}, Class: "v6"},
 			{Code: 116, Data: []byte{0}},
 			{Code: 121, Data: []byte{16, 10, 9, 192, 0, 2, 254}},
@@ -122,6 +124,10 @@ func spec() policy.Spec {
 			{
 				Prefix: n("10.3.0.0/16"), Pools: []policy.PoolSpec{pool("10.3.1.0", "10.3.1.9")},
 				Times: policy.Times{Valid: 600}, VSS: []byte("\x00blue"),
+			},
+			{
+				Prefix: n("10.4.0.0/16"), Pools: []policy.PoolSpec{pool("10.4.1.1", "10.4.1.1")}, // one client fills it
+				Times: policy.Times{Valid: 600},
 			},
 		},
 	}

@@ -27,6 +27,7 @@ func scenes() []scene {
 	discover := direct().message(typ(1), askAll)
 	request := direct().message(typ(3), ask(192, 0, 2, 100), chosen(), askAll)
 	from := func(addr ...byte) packet { return renewal(addr) }
+	other := with(via(relay4), func(p *packet) { p.hw = pattern(6) })
 	var all []scene
 	for t := 1; t < 20; t++ {
 		v, why := frame.Drop, frame.NoType
@@ -122,6 +123,8 @@ func scenes() []scene {
 		answered("rapid commit", via(relay2).message(typ(1), opt(80, nil), opt(57, []byte{5, 220}))),
 		answered("rapid commit that is not allowed", direct().message(typ(1), opt(80, nil))),
 		answered("long options, long message", via(relay2).message(typ(1), opt(57, []byte{255, 255}), askAll)),
+		one("pool full", frame.Drop, frame.PoolFull, via(relay4).message(typ(1)), other.message(typ(1))),
+		answered("pool full, no auto-configuration", via(relay4).message(typ(1)), other.message(typ(1), opt(116, []byte{1}))),
 		answered("auto-configuration", direct().message(typ(1), opt(116, []byte{1}), opt(55, []byte{1, 116}))),
 
 		one("expression", frame.Punt, frame.PuntClass, direct().message(typ(1), opt(60, []byte("docsis3.0")), opt(12, []byte("cm-1")))),
@@ -139,6 +142,7 @@ func scenes() []scene {
 		one("IP options", frame.Punt, frame.PuntAddressing, with(direct(), func(p *packet) { p.ipOption = true }).message(typ(1))),
 		one("BOOTP", frame.Punt, frame.PuntBootp, direct().message()),
 		one("BOOTP, reserved", frame.Punt, frame.PuntBootp, with(direct(), func(p *packet) { p.hw = known }).message(make([]byte, 60))),
+		one("BOOTP, a long message", frame.Punt, frame.PuntBootp, via(relay2).message(opt(55, []byte{119, 160}), make([]byte, 300))),
 		one("BOOTP, has its address", frame.Punt, frame.PuntBootp, with(direct(), func(p *packet) { p.ciaddr = []byte{192, 0, 2, 60} }).message()),
 		one("BOOTP, relayed", frame.Punt, frame.PuntBootp, via(relay1).message(circuit)),
 

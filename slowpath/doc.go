@@ -21,10 +21,13 @@
 // # What is complete here
 //
 // Decoding joins the parts of an option over the options, file and sname fields
-// (RFC 3396 §7, option 52) before any value is looked at. Encoding puts options
+// (RFC 3396 §7, option 52) before any value is looked at, for Microsoft's clients
+// also those in options 250 ([MS-DHCPE] §2.2.9). Encoding puts options
 // into file and sname and splits them where the client's limit (option 57, at
 // least 576) leaves no other way (encode.go). For all that the fast path can
-// answer, the reply has the same fields, options and order.
+// answer, the reply is the same, byte for byte
+// (internal/equivalence). A BOOTP client's reply has no overload, and the size of
+// BOOTP (RFC 1534 §2).
 //
 // # Goroutines
 //

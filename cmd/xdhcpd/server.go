@@ -64,7 +64,7 @@ type server struct {
 // it attaches and starts nothing. The caller closes it or runs it.
 func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, err error) {
 	s = &server{log: log, started: time.Now(), file: file, facts: map[int]port.Facts{}}
-	if s.table, err = lease.New(lease.Options{Durable: func(t lease.Ticket) bool { return s.journal.Durable(t) }}); err != nil {
+	if s.table, err = lease.New(lease.Options{Durable: func(t lease.Ticket) bool { return s.journal.OnDisk(t) }}); err != nil {
 		return nil, err
 	}
 	s.brain = &exchange.Server{Table: s.table, Failed: func() bool { return s.journal.Err() != nil }}

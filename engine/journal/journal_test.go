@@ -156,10 +156,17 @@ func TestAsync(t *testing.T) {
 	if !j.Durable(b.Ticket()) {
 		t.Error("async waits")
 	}
+	first := b.Ticket()
 	j.Append(b)
 	b.Reset()
+	if j.OnDisk(first) {
+		t.Error("on disk before it was written")
+	}
 	if err := j.step(); err != nil {
 		t.Fatal(err)
+	}
+	if !j.OnDisk(first) {
+		t.Error("not on disk after the sync")
 	}
 	fs.Inject = func(errfs.Op) errfs.Fault { return errfs.Fail }
 	b.Add(grant(2, 1))

@@ -90,7 +90,14 @@ func (l *lane) chunk(b *lease.Batch) *chunk {
 // Durable says whether the batch is on disk; an atomic load. With async
 // durability it says yes at once.
 func (j *Journal) Durable(t lease.Ticket) bool {
-	return t == 0 || j.async || t.Number() <= j.lanes[t.Lane()].durable.Load()
+	return j.async || j.OnDisk(t)
+}
+
+// OnDisk is Durable without the licence of async: whether the batch is on disk. The
+// lease table asks it, to whom it also means that the batch is earlier in the log
+// than whatever is appended from now on.
+func (j *Journal) OnDisk(t lease.Ticket) bool {
+	return t == 0 || t.Number() <= j.lanes[t.Lane()].durable.Load()
 }
 
 // Notify sets the function that the committer calls each time that anything

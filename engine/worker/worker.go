@@ -121,7 +121,7 @@ type Options struct {
 	// number of frames of the socket, or receiving stops when the disk does.
 	ParkFrames int
 	// ParkAge is the age of the oldest parked frame from which new exchanges
-	// are shed; 0 means 50 ms.
+	// are shed; 0 means one second, when a reply has lost half of its time.
 	ParkAge time.Duration
 	// Clock returns the time; nil means time.Now.
 	Clock func() time.Time
@@ -129,7 +129,6 @@ type Options struct {
 
 const (
 	defaultParkFrames = 4096
-	defaultParkAge    = 50 * time.Millisecond
 	// staleAfter is when a client has given up on its request and sent another:
 	// RFC 2131 §4.1 retransmits first after 4 s less a second of jitter, and
 	// clients in the field after less.
@@ -158,7 +157,7 @@ func New(o Options) *Worker {
 		o.ParkFrames = defaultParkFrames
 	}
 	if o.ParkAge == 0 {
-		o.ParkAge = defaultParkAge
+		o.ParkAge = staleAfter / 2
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now

@@ -56,6 +56,7 @@ type committer struct {
 	buf    []byte   // group under construction, aligned
 	queue  []*chunk // taken from the lanes, in the order of taking
 	queued int      // bytes in queue that are not in the log
+	told   bool     // the keeper was told that the segment is in use
 	fresh  int64    // bytes since the historian was last told
 	waited bool     // the queue has had its chance to fill up
 	rate   rate
@@ -150,6 +151,10 @@ func (c *committer) commit() error {
 	c.waited = false
 	c.rate.add(n, c.j.clock.mono())
 	c.publish()
+	if c.off > c.seg.size/4 && !c.told {
+		c.told = true
+		signal(c.j.keeper.used)
+	}
 	if c.fresh += int64(n); c.fresh >= c.j.historian.opt.Chunk {
 		c.fresh = 0
 		signal(c.j.historian.wanted)
@@ -242,7 +247,7 @@ func (c *committer) rotate() error {
 
 // enter continues the log at off in s.
 func (c *committer) enter(s *openSegment, off int64) {
-	c.file, c.seg, c.seed, c.off = s.file, s.segment, s.seed(), off
+	c.file, c.seg, c.seed, c.off, c.told = s.file, s.segment, s.seed(), off, false
 }
 
 // rate follows how fast changes come: bytes over a window of the last groups.

@@ -208,7 +208,7 @@ func (j *Journal) recover() (*Recovery, error) {
 // begin tidies the directory and writes the epoch record behind the newest group.
 func (j *Journal) begin(st *state) error {
 	c, k := &j.committer, &j.keeper
-	*k = keeper{j: j, starting: true, made: make(chan *openSegment), failed: make(chan error), spares: st.spares, following: 1}
+	*k = keeper{j: j, starting: true, used: make(chan struct{}, 1), made: make(chan *openSegment), failed: make(chan error), spares: st.spares, following: 1}
 	*c = committer{j: j, buf: vfs.Buffer(int(min(maxGroup, j.opt.SegmentSize))), seq: st.seq.seq + 1, epoch: st.seq.epoch + 1}
 	if st.snap != nil {
 		if err := removeSnapshots(j.fs, st.snap.covered); err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,8 +26,10 @@ type keeper struct {
 	j *Journal
 
 	starting bool              // the reserve may be used
+	used     chan struct{}     // the present segment is, to a part; one place
 	made     chan *openSegment // one segment ahead of the committer
 	failed   chan error        // why there is none, for a committer that waits
+	waiting  atomic.Bool       // the committer does: do not spare the disk
 
 	releasing sync.Mutex // one release at a time
 	mu        sync.Mutex
@@ -64,6 +67,9 @@ func (k *keeper) next() (*openSegment, error) {
 	if !k.j.running.Load() {
 		return k.prepare(context.Background())
 	}
+	signal(k.used)
+	k.waiting.Store(true)
+	defer k.waiting.Store(false)
 	begin := k.j.clock.mono()
 	defer func() { k.j.stats.wait.add(k.j.clock.mono() - begin) }()
 	select {
@@ -74,25 +80,41 @@ func (k *keeper) next() (*openSegment, error) {
 	}
 }
 
-// run keeps one segment ready until ctx ends.
+// run has a segment ready, from the time that a part of the present one is used (a
+// server that is only looked at writes no zeros), until ctx ends.
 func (k *keeper) run(ctx context.Context) {
+	for {
+		select {
+		case <-k.used:
+		case <-ctx.Done():
+			return
+		}
+		if !k.provide(ctx) {
+			return
+		}
+	}
+}
+
+// provide prepares one segment and hands it to the committer; false if there is
+// nothing more to do.
+func (k *keeper) provide(ctx context.Context) bool {
 	for {
 		s, err := k.prepare(ctx)
 		if ctx.Err() != nil {
 			if s != nil {
 				s.file.Close()
 			}
-			return
+			return false
 		}
 		news := k.note(err)
 		if err == nil {
 			select {
 			case k.made <- s:
+				return true
 			case <-ctx.Done():
 				s.file.Close()
-				return
+				return false
 			}
-			continue
 		}
 		if errors.Is(err, syscall.ENOSPC) {
 			signal(k.j.historian.full) // leases come before history
@@ -104,11 +126,11 @@ func (k *keeper) run(ctx context.Context) {
 		select {
 		case k.failed <- err:
 			t.Stop()
-			return // the committer has given up: fail-stop
+			return false // the committer has given up: fail-stop
 		case <-t.C:
 		case <-ctx.Done():
 			t.Stop()
-			return
+			return false
 		}
 	}
 }
@@ -218,6 +240,9 @@ func (k *keeper) create(ctx context.Context, name string, size int64) (_ vfs.Fil
 		}
 		if _, err := f.WriteAt(zero, off); err != nil {
 			return nil, fmt.Errorf("allocate segment: %w", err)
+		}
+		if k.waiting.Load() {
+			p.rate = 0
 		}
 		if err := p.wait(ctx, len(zero)); err != nil {
 			return nil, err

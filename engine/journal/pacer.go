@@ -16,7 +16,7 @@ type pacer struct {
 }
 
 const (
-	zeroRate = 256 << 20
+	zeroRate = 64 << 20
 	// nap is the shortest sleep that is worth it.
 	nap = 2 * time.Millisecond
 	// credit bounds how much a pacer that was held up may catch up at once.

@@ -25,8 +25,9 @@ import (
 
 const crowdSize = 1 << 20
 
-// crowd is 1 M clients behind a relay that all have a lease: chaddr, a client
-// identifier of 7 bytes, 24 bytes of relay information.
+// crowd is 1 M clients behind a relay that all have a lease. A plain one is known
+// by its chaddr; the others have a client identifier of 7 bytes and a host name,
+// and the relay adds 24 bytes of information.
 type crowd struct {
 	h     *Handler
 	batch *lease.Batch
@@ -46,13 +47,13 @@ type template struct {
 	at    struct{ xid, chaddr, clientID, circuit, requested, ciaddr, src int } // 0: not there
 }
 
-var theCrowd *crowd
+var crowds = map[bool]*crowd{}
 
 // newCrowd gives each client its lease by DISCOVER and REQUEST, once for all
 // benchmarks.
-func newCrowd(b *testing.B) *crowd {
-	if theCrowd != nil {
-		return theCrowd
+func newCrowd(b *testing.B, plain bool) *crowd {
+	if c := crowds[plain]; c != nil {
+		return c
 	}
 	s := spec()
 	s.Subnets = append(s.Subnets, policy.SubnetSpec{
@@ -83,12 +84,16 @@ func newCrowd(b *testing.B) *crowd {
 	}
 	gi := net.IP{100, 64, 0, 1}
 	mods := func(more ...dhcpv4.Modifier) []dhcpv4.Modifier {
-		return append([]dhcpv4.Modifier{
-			option(61, 1, 0xc1, 0xc1, 0xc1, 0xc1, 0xc1, 0xc1), option(55, 1, 3, 6, 15, 28, 42, 119, 121), option(57, 5, 220),
-			option(12, []byte("host")...),
-		}, more...)
+		all := append([]dhcpv4.Modifier{option(55, 1, 3, 6, 15, 28, 42, 119, 121)}, more...)
+		if plain {
+			return all
+		}
+		return append(all, option(57, 5, 220), option(61, 1, 0xc1, 0xc1, 0xc1, 0xc1, 0xc1, 0xc1), option(12, []byte("host")...))
 	}
-	r82 := option(82, 1, 8, 0xc2, 0xc2, 0xc2, 0xc2, 0, 0, 0, 7, 2, 12, 'a', 'c', 'c', 'e', 's', 's', '-', 'n', 'o', 'd', 'e', '1')
+	r82 := func(*dhcpv4.DHCPv4) {}
+	if !plain {
+		r82 = option(82, 1, 8, 0xc2, 0xc2, 0xc2, 0xc2, 0, 0, 0, 7, 2, 12, 'a', 'c', 'c', 'e', 's', 's', '-', 'n', 'o', 'd', 'e', '1')
+	}
 	around := packet{src: relayMAC, dst: portMAC, from: gi, to: server, sport: 67, dport: 67}
 	c.discover = newTemplate(b, around, message(b, dhcpv4.MessageTypeDiscover, mods(giaddr(gi), r82)...))
 	c.request = newTemplate(b, around, message(b, dhcpv4.MessageTypeRequest, mods(giaddr(gi), r82, option(50, 0xc3, 0xc3, 0xc3, 0xc3), option(54, server...))...))
@@ -115,7 +120,7 @@ func newCrowd(b *testing.B) *crowd {
 			b.Fatal("a client without a lease")
 		}
 	}
-	theCrowd = c
+	crowds[plain] = c
 	return c
 }
 
@@ -171,7 +176,9 @@ func (c *crowd) load(t *template, j int, id uint32) {
 	}
 	put(t.at.xid, id*2654435761)
 	put(t.at.chaddr+2, id)
-	put(t.at.clientID+2, id)
+	if at := t.at.clientID; at != 0 {
+		put(at+2, id)
+	}
 	put(t.at.circuit, id)
 	addr := c.addr[id]
 	put(t.at.requested, addr)
@@ -233,10 +240,16 @@ func (c *crowd) run(b *testing.B, t *template, want frame.Verdict) {
 // table's memory is cold. Time has gone on since each client's last message, so
 // that every REQUEST is journaled.
 func BenchmarkHandle(b *testing.B) {
-	c := newCrowd(b)
-	b.Run("discover", func(b *testing.B) { c.run(b, &c.discover, frame.Reply) })
-	b.Run("request", func(b *testing.B) { c.run(b, &c.request, frame.Await) })
-	b.Run("renew", func(b *testing.B) { c.run(b, &c.renew, frame.Await) })
+	for _, plain := range []bool{true, false} {
+		name := "line/"
+		if plain {
+			name = "plain/"
+		}
+		c := newCrowd(b, plain)
+		b.Run(name+"discover", func(b *testing.B) { c.run(b, &c.discover, frame.Reply) })
+		b.Run(name+"request", func(b *testing.B) { c.run(b, &c.request, frame.Await) })
+		b.Run(name+"renew", func(b *testing.B) { c.run(b, &c.renew, frame.Await) })
+	}
 }
 
 // BenchmarkCodec is the same without a decision: parse, query, encode.

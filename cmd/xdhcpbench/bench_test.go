@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -181,7 +180,7 @@ subnets:
 		t.Fatal(err)
 	}
 	server := p.Server.Command(program, "serve", "-c", dir+"/xdhcp.yaml", "--state", dir+"/state")
-	log := &transcript{}
+	log := &nettest.Transcript{}
 	server.Stderr = log
 	out, err := server.StdoutPipe()
 	if err != nil {
@@ -248,22 +247,4 @@ subnets:
 			t.Fatalf("%v was acknowledged to %s for %d s, and the server lists %q", a.Addr, mac, a.Lease, known[a.Addr.String()])
 		}
 	}
-}
-
-// transcript collects what a program writes while the test may read it.
-type transcript struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *transcript) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *transcript) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

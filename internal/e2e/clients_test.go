@@ -37,7 +37,7 @@ type running struct {
 	end *nettest.End
 	dir string
 	cmd *exec.Cmd
-	out *transcript
+	out *nettest.Transcript
 }
 
 func (c *running) signal(t *testing.T, sig syscall.Signal) {
@@ -97,7 +97,7 @@ var realClients = []realClient{
 func startClient(t *testing.T, rc *realClient, end *nettest.End, dir string) *running {
 	t.Helper()
 	args := rc.start(end.Name, dir)
-	c := &running{end: end, dir: dir, cmd: end.Command(args[0], args[1:]...), out: &transcript{}}
+	c := &running{end: end, dir: dir, cmd: end.Command(args[0], args[1:]...), out: &nettest.Transcript{}}
 	c.cmd.Stdout, c.cmd.Stderr = c.out, c.out
 	c.cmd.WaitDelay = time.Second // helpers of its own may keep the output open
 	if err := c.cmd.Start(); err != nil {
@@ -195,7 +195,7 @@ subnets:
     pools: [198.51.100.50-198.51.100.99]
 `, p.Server.Name))
 	relay := p.RelayUp.Command("dhcrelay", "-4", "-d", "-a", "-id", p.RelayDown.Name, "-iu", p.RelayUp.Name, "192.0.2.1")
-	out := &transcript{}
+	out := &nettest.Transcript{}
 	relay.Stdout, relay.Stderr = out, out
 	if err := relay.Start(); err != nil {
 		t.Fatal(err)

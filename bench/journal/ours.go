@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"xdhcp/engine/journal"
 	"xdhcp/engine/lease"
 )
@@ -35,7 +37,7 @@ func openOurs(dir string, c config) (store, error) {
 	o := journal.Options{Fill: c.fill, Linger: c.linger, Async: c.async, SnapshotEvery: 256 << 20}
 	o.History.Off = !c.history
 	if !c.cold {
-		if err := roundOnce(dir, o); err != nil {
+		if err := roundOnce(dir, max(1000, c.snapshot), o); err != nil {
 			return nil, err
 		}
 	}
@@ -58,8 +60,10 @@ func start(dir string, t journal.Table, o journal.Options) (*ours, error) {
 
 // roundOnce writes until segments are used again, as they are in a server that has
 // been up for some minutes: new ones must first be filled with zeros.
-func roundOnce(dir string, o journal.Options) error {
-	s, err := start(dir, fakeTable(1000), o)
+// The same goes for the files of two snapshots.
+func roundOnce(dir string, leases int, o journal.Options) error {
+	o.SnapshotRate = 256 << 20
+	s, err := start(dir, fakeTable(leases), o)
 	if err != nil {
 		return err
 	}
@@ -73,8 +77,14 @@ func roundOnce(dir string, o journal.Options) error {
 			}
 		}
 	}
+	for s.Stats().Snapshot.Running {
+		time.Sleep(10 * time.Millisecond)
+	}
 	s.cancel()
-	return <-s.done
+	err = <-s.done
+	unix.Sync() // what all this has left to the file system shall not be measured
+	time.Sleep(5 * time.Second)
+	return err
 }
 
 // appender hands batches over as fast as the disk takes them.

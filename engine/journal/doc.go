@@ -16,12 +16,13 @@
 //	log/*.spare               written files for coming segments
 //	log/reserve               8 MiB that let a recovery begin on a full disk
 //	snap/0000000000000042.snap   all leases; contains the log up to group 42
+//	snap/spare                the file for the next one
 //	history/…                 see package history
 //
 // The disk space is bounded: log for SnapshotEvery bytes, at least half the size of
 // a snapshot, plus what is written while one is taken and not yet in the history,
-// plus three segments; twice the snapshot while one is taken (80 to 130 bytes per
-// address that was ever leased); the history as configured.
+// plus three segments; twice the snapshot (80 to 130 bytes per address that was ever
+// leased); the history as configured.
 //
 // # Format, version 1
 //
@@ -42,16 +43,16 @@
 // holds of its earlier life never checks, and neither do bytes that a client made up
 // to look like a group. Changes are encoded as lease.Change says.
 //
-// A snapshot is a page, blocks of 256 KiB (the last one shorter), and a page:
+// A snapshot is a page and blocks of 64 KiB (the last one shorter). The file may be
+// longer: it is used again.
 //
-//	 0          8         16       24        32     40
-//	| xdhcpsnp | version | log id | covered | time | crc of 0..40 | zeros
+//	 0          8         16       24        32     36        40        48     56
+//	| xdhcpsnp | version | log id | covered | time | expires | records | size | crc of 0..56 | zeros
 //
 //	 0      4     8     12     16
 //	| Xsnb | crc | len | kind | records: full changes (1), or held ranges (2) | zeros
 //
-//	 0          8        16        24        28
-//	| xdhcpend | blocks | records | expires | crc | zeros
+// A block's crc goes over log id and covered, then over its own bytes from len on.
 //
 // # What recovery concludes
 //

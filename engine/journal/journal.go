@@ -27,7 +27,7 @@ type Options struct {
 	// forgotten if the machine or the process dies, and an address may then be
 	// given twice.
 	Async bool
-	// SegmentSize is the size of a log file, a multiple of 4096. 0: 64 MiB.
+	// SegmentSize is the size of a log file, a multiple of 4096. 0: 32 MiB.
 	SegmentSize int64
 	// Fill and Linger: at a rate at which Fill bytes come within Linger, a group
 	// waits that long to become that large. 0: 8 KiB and 1 ms; Linger below 0:
@@ -37,7 +37,7 @@ type Options struct {
 	// SnapshotEvery is how many bytes of log start a snapshot. It grows to half
 	// the size of the snapshot where that is more. 0: 512 MiB.
 	SnapshotEvery int64
-	// SnapshotRate bounds writing of snapshots, in bytes per second. 0: 64 MiB.
+	// SnapshotRate bounds writing of snapshots, in bytes per second. 0: 32 MiB.
 	SnapshotRate int64
 	// LongestLease bounds how long after a jump of the wall clock leases can still
 	// end late. 0: 30 days.
@@ -64,7 +64,7 @@ func (o Options) orDefault() Options {
 		o.SnapshotEvery = 512 << 20
 	}
 	if o.SnapshotRate == 0 {
-		o.SnapshotRate = 64 << 20
+		o.SnapshotRate = 32 << 20
 	}
 	if o.LongestLease == 0 {
 		o.LongestLease = 30 * 24 * time.Hour

@@ -20,9 +20,9 @@ import (
 const (
 	snapDir    = "snap"
 	snapTemp   = snapDir + "/new"
+	snapSpare  = snapDir + "/spare"
 	snapMagic  = "xdhcpsnp"
-	snapEnd    = "xdhcpend"
-	snapBlock  = 256 << 10 // every block but the last is this long
+	snapBlock  = 64 << 10 // every block but the last is this long
 	blockHead  = 16
 	blockMagic = 0x626e7358 // "Xsnb"
 )
@@ -33,10 +33,13 @@ const (
 	offSnapLog     = 16
 	offSnapCovered = 24
 	offSnapTime    = 32
-	offSnapCRC     = 40
+	offSnapExpires = 36
+	offSnapRecords = 40
+	offSnapSize    = 48
+	offSnapCRC     = 56
 )
 
-// Offsets in a block's header, and in the last page.
+// Offsets in a block's header.
 const (
 	offBlockMagic = 0
 	offBlockCRC   = 4
@@ -46,24 +49,17 @@ const (
 	blockRecords = 1
 	blockHolds   = 2
 
-	offEndBlocks  = 8
-	offEndRecords = 16
-	offEndExpires = 24
-	offEndCRC     = 28
-	endLen        = 32
-
 	holdLen = 12
 )
 
-// snapshot is what the first and last page of a snapshot say.
+// snapshot is what the first page of a snapshot says.
 type snapshot struct {
 	log     uint64
 	covered uint64 // the groups up to here are in it
 	time    lease.Time
-	blocks  uint64
+	expires lease.Time // latest finite expiry of a lease in it
 	records uint64
-	expires lease.Time // latest finite expiry of a lease that may be known to a client
-	size    int64
+	size    int64 // the file may be longer: it had another use before
 }
 
 func snapName(covered uint64) string { return fmt.Sprintf("%s/%016d.snap", snapDir, covered) }
@@ -84,23 +80,17 @@ func (s *snapshot) seed() uint32 {
 	return crc32.Checksum(b[:], castagnoli)
 }
 
-func (s *snapshot) encodeHead(b []byte) {
+func (s *snapshot) encode(b []byte) {
 	clear(b[:page])
 	copy(b, snapMagic)
 	le.PutUint16(b[offSnapVersion:], formatVersion)
 	le.PutUint64(b[offSnapLog:], s.log)
 	le.PutUint64(b[offSnapCovered:], s.covered)
-	le.PutUint64(b[offSnapTime:], uint64(s.time))
+	le.PutUint32(b[offSnapTime:], uint32(s.time))
+	le.PutUint32(b[offSnapExpires:], uint32(s.expires))
+	le.PutUint64(b[offSnapRecords:], s.records)
+	le.PutUint64(b[offSnapSize:], uint64(s.size))
 	le.PutUint32(b[offSnapCRC:], crc32.Checksum(b[:offSnapCRC], castagnoli))
-}
-
-func (s *snapshot) encodeEnd(b []byte) {
-	clear(b[:page])
-	copy(b, snapEnd)
-	le.PutUint64(b[offEndBlocks:], s.blocks)
-	le.PutUint64(b[offEndRecords:], s.records)
-	le.PutUint32(b[offEndExpires:], uint32(s.expires))
-	le.PutUint32(b[offEndCRC:], crc32.Update(s.seed(), castagnoli, b[:offEndCRC]))
 }
 
 // sealBlock completes the block whose n payload bytes follow its header, and
@@ -128,7 +118,7 @@ func (s *snapshot) openBlock(b []byte) (payload []byte, kind uint32, ok bool) {
 	return b[blockHead : blockHead+n], le.Uint32(b[offBlockKind:]), true
 }
 
-// newestSnapshot reads both ends of the newest snapshot; nil if there is none. A
+// newestSnapshot reads the header of the newest snapshot; nil if there is none. A
 // snapshot has its name only once it is complete and on disk.
 func newestSnapshot(fs vfs.FS) (*snapshot, error) {
 	infos, err := fs.List(snapDir)
@@ -137,29 +127,28 @@ func newestSnapshot(fs vfs.FS) (*snapshot, error) {
 	}
 	for i := len(infos) - 1; i >= 0; i-- {
 		if covered, ok := snapSeq(infos[i].Name); ok {
-			return readSnapshotEnds(fs, covered, infos[i].Size)
+			return readSnapshot(fs, covered, infos[i].Size)
 		}
 	}
 	return nil, nil
 }
 
-func readSnapshotEnds(fs vfs.FS, covered uint64, size int64) (*snapshot, error) {
+func readSnapshot(fs vfs.FS, covered uint64, size int64) (*snapshot, error) {
 	name := snapName(covered)
-	damaged := func(off int64, what string) (*snapshot, error) { return nil, &DamageError{name, off, what} }
 	f, err := fs.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if size < 2*page {
-		return damaged(0, "the snapshot is cut off")
-	}
 	b := make([]byte, page)
-	if _, err := f.ReadAt(b, 0); err != nil {
+	if n, err := f.ReadAt(b, 0); n < page {
+		if err == nil || errors.Is(err, io.EOF) {
+			return nil, &DamageError{name, 0, "the snapshot is cut off"}
+		}
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
 	if string(b[:len(snapMagic)]) != snapMagic || le.Uint32(b[offSnapCRC:]) != crc32.Checksum(b[:offSnapCRC], castagnoli) {
-		return damaged(0, "the snapshot's header is damaged")
+		return nil, &DamageError{name, 0, "the snapshot's header is damaged"}
 	}
 	if v := le.Uint16(b[offSnapVersion:]); v != formatVersion {
 		return nil, fmt.Errorf("%s: snapshot format version %d; this program reads version %d", name, v, formatVersion)
@@ -167,23 +156,17 @@ func readSnapshotEnds(fs vfs.FS, covered uint64, size int64) (*snapshot, error) 
 	s := &snapshot{
 		log:     le.Uint64(b[offSnapLog:]),
 		covered: le.Uint64(b[offSnapCovered:]),
-		time:    lease.Time(le.Uint64(b[offSnapTime:])),
-		size:    size,
+		time:    lease.Time(le.Uint32(b[offSnapTime:])),
+		expires: lease.Time(le.Uint32(b[offSnapExpires:])),
+		records: le.Uint64(b[offSnapRecords:]),
+		size:    int64(le.Uint64(b[offSnapSize:])),
 	}
-	if s.covered != covered {
-		return damaged(0, "the snapshot's name and header differ")
-	}
-	if n, err := f.ReadAt(b, size-page); err != nil && !(errors.Is(err, io.EOF) && n == page) {
-		return nil, fmt.Errorf("read snapshot: %w", err)
-	}
-	if string(b[:len(snapEnd)]) != snapEnd || le.Uint32(b[offEndCRC:]) != crc32.Update(s.seed(), castagnoli, b[:offEndCRC]) {
-		return s, &DamageError{name, size - page, "the snapshot's end is damaged"}
-	}
-	s.blocks = le.Uint64(b[offEndBlocks:])
-	s.records = le.Uint64(b[offEndRecords:])
-	s.expires = lease.Time(le.Uint32(b[offEndExpires:]))
-	if want := (size - 2*page + snapBlock - 1) / snapBlock; s.blocks != uint64(want) {
-		return s, &DamageError{name, size - page, fmt.Sprintf("the snapshot should have %d blocks, and has room for %d", s.blocks, want)}
+	switch {
+	case s.covered != covered:
+		return nil, &DamageError{name, 0, "the snapshot's name and header differ"}
+	case s.size > size:
+		s.size = size &^ (page - 1) // for those who read what there is
+		return s, &DamageError{name, size, "the snapshot is cut off"}
 	}
 	return s, nil
 }
@@ -204,7 +187,7 @@ func (s *snapshot) each(fs vfs.FS, fn func(off int64, payload []byte, kind uint3
 			b := vfs.Buffer(snapBlock)
 			for failed.Load() == nil {
 				off := page + (next.Add(1)-1)*snapBlock
-				n := min(snapBlock, s.size-page-off)
+				n := min(snapBlock, s.size-off)
 				if n <= 0 {
 					return
 				}

@@ -93,18 +93,12 @@ func (w *snapshotter) write(ctx context.Context, t Table, holds []Hold) error {
 
 // writeAll makes a snapshot of the records that each emits.
 func (w *snapshotter) writeAll(ctx context.Context, holds []Hold, each func(emit func(rec []byte) error) error) (err error) {
-	if err := w.fs.Remove(snapTemp); err != nil && !isNotExist(err) {
-		return err
-	}
-	if w.f, err = w.fs.Create(snapTemp); err != nil {
+	if w.f, err = w.file(); err != nil {
 		return err
 	}
 	defer w.f.Close()
 	w.block = vfs.Buffer(snapBlock)
-	w.head.encodeHead(w.block)
-	if err := w.put(ctx, page); err != nil {
-		return err
-	}
+	w.off = page // the header comes last
 	if err := w.holds(ctx, holds); err != nil {
 		return err
 	}
@@ -112,6 +106,21 @@ func (w *snapshotter) writeAll(ctx context.Context, holds []Hold, each func(emit
 		return err
 	}
 	return w.finish(ctx)
+}
+
+// file is that of the snapshot before the last, to be written over, or a new one. To
+// remove a file of a gigabyte and allocate another costs the file system time that the
+// syncs of the log would have to wait for.
+func (w *snapshotter) file() (vfs.File, error) {
+	if err := w.fs.Rename(snapSpare, snapTemp); err == nil {
+		return w.fs.OpenRW(snapTemp)
+	} else if !isNotExist(err) {
+		return nil, err
+	}
+	if err := w.fs.Remove(snapTemp); err != nil && !isNotExist(err) {
+		return nil, err
+	}
+	return w.fs.Create(snapTemp)
 }
 
 // record adds an encoded change; an empty one is an address without a past.
@@ -160,7 +169,6 @@ func (w *snapshotter) flush(ctx context.Context, kind uint32, whole bool) error 
 		end = snapBlock
 	}
 	w.n = 0
-	w.head.blocks++
 	return w.put(ctx, end)
 }
 
@@ -177,9 +185,9 @@ func (w *snapshotter) finish(ctx context.Context) error {
 	if err := w.flush(ctx, blockRecords, false); err != nil {
 		return err
 	}
-	w.head.size = w.off + page
-	w.head.encodeEnd(w.block)
-	if err := w.put(ctx, page); err != nil {
+	w.head.size = w.off
+	w.head.encode(w.block)
+	if _, err := w.f.WriteAt(w.block[:page], 0); err != nil {
 		return err
 	}
 	if err := w.f.Sync(); err != nil {
@@ -191,7 +199,9 @@ func (w *snapshotter) finish(ctx context.Context) error {
 	return w.fs.SyncDir(snapDir)
 }
 
-// removeSnapshots removes all but the one that covers the log up to keep.
+// removeSnapshots removes all but the one that covers the log up to keep, which is
+// durable. One file is kept for the next snapshot: if a crash brings back its old
+// name with the wrong content, that is older than keep and is removed.
 func removeSnapshots(fs vfs.FS, keep uint64) error {
 	infos, err := fs.List(snapDir)
 	if err != nil {
@@ -199,7 +209,7 @@ func removeSnapshots(fs vfs.FS, keep uint64) error {
 	}
 	for _, info := range infos {
 		if seq, ok := snapSeq(info.Name); ok && seq != keep {
-			if err := fs.Remove(snapDir + "/" + info.Name); err != nil {
+			if err := fs.Rename(snapDir+"/"+info.Name, snapSpare); err != nil {
 				return err
 			}
 		}
@@ -277,7 +287,7 @@ func loadSnapshot(fs vfs.FS, r *replayer) (*snapshot, []Hold, error) {
 		return nil, nil, err
 	}
 	if n := r.applied.Load(); n != s.records {
-		return nil, nil, &DamageError{snapName(s.covered), s.size - page, fmt.Sprintf("the snapshot holds %d records, and should hold %d", n, s.records)}
+		return nil, nil, &DamageError{snapName(s.covered), 0, fmt.Sprintf("the snapshot holds %d records, and should hold %d", n, s.records)}
 	}
 	return s, holds, nil
 }

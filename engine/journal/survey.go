@@ -99,7 +99,7 @@ func (sv *survey) readSnapshot(fs vfs.FS, each func(uint64, []byte)) error {
 	case errors.As(err, &damage):
 		covered, _ := snapSeq(damage.File[len(snapDir)+1:])
 		sv.losses = append(sv.losses, loss{*damage, covered, 0})
-		if s == nil { // the header: try with what the name and the log say
+		if s == nil { // no header: try with what the name and the log say
 			f, err := fs.Open(damage.File)
 			if err != nil {
 				return err

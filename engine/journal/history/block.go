@@ -111,7 +111,7 @@ type out struct {
 	pace   func(n int) error // called after each piece
 }
 
-const pieceLen = 256 << 10
+const pieceLen = 64 << 10
 
 func newOut(f vfs.File, pace func(int) error) *out {
 	return &out{f: f, buf: vfs.Buffer(pieceLen), pace: pace}

@@ -303,3 +303,51 @@ func TestHoldsStay(t *testing.T) {
 		t.Errorf("holds %v, want %v", r.Holds, want)
 	}
 }
+
+// A repair that fails or loses the power at any point leaves a directory on which a
+// repair, or a start, is as safe as on the first.
+func TestRepairIsInterrupted(t *testing.T) {
+	healthy := errfs.New()
+	_, promised := shortLife(healthy, early)
+	broken := func() *errfs.FS {
+		fs := healthy.Crash(true, nil)
+		l, err := listLog(fs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := fs.Corrupt(segName(l.segs[1].index), 2*page+100, 0xff); err != nil {
+			t.Fatal(err)
+		}
+		return fs
+	}
+	whole := broken()
+	if r, err := repairFS(whole, "state", RepairOptions{Clock: small(whole).Clock}); err != nil || len(r.Damage) == 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for _, fault := range []errfs.Fault{errfs.Fail, errfs.Short, errfs.NoSpace, errfs.PowerCut} {
+		for n := 1; n <= whole.Ops(); n++ {
+			fs := broken()
+			fs.Inject = func(op errfs.Op) errfs.Fault {
+				if op.N == n {
+					return fault
+				}
+				return errfs.None
+			}
+			repairFS(fs, "state", RepairOptions{Clock: small(fs).Clock})
+			for _, crash := range crashes {
+				name := fmt.Sprintf("fault %d at operation %d, then %s", fault, n, crash.name)
+				after := fs.Crash(crash.names, crash.keep)
+				if _, err := repairFS(after, "state", RepairOptions{Clock: small(after).Clock}); err != nil {
+					t.Fatalf("%s: repair: %v", name, err)
+				}
+				got := newModel()
+				j, r, err := Open("state", got, small(after))
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				j.Close()
+				safe(t, name, promised, got, r)
+			}
+		}
+	}
+}

@@ -48,7 +48,9 @@ func (b *builder) addFQDN() {
 // it or the configuration overrides it; O where S is not what the client said.
 // E and, where it is complete, the name are the client's.
 func (f *FQDN) Answer(asked []byte, room *[255]byte) []byte {
-	if f.ignore || len(asked) < 3 {
+	if f.ignore || len(asked) < 3 || len(asked) > len(room) {
+		// Longer than one option can only be a name in parts (RFC 3396), and
+		// longer than names are (RFC 1035 §3.1).
 		return nil
 	}
 	flags, name := asked[0], asked[3:]

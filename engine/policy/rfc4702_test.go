@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
@@ -100,5 +101,19 @@ func TestTheNameInOption81(t *testing.T) {
 		if _, err := Build(Spec{FQDN: FQDNSpec{Suffix: bad}}); err == nil {
 			t.Errorf("suffix %q", bad)
 		}
+	}
+}
+
+// RFC 1035 §3.1: "domain names … are restricted to 255 octets or less". A longer
+// one is not cut in the answer: there is none.
+func TestRFC4702_2_3_OverlongNameIsNotAnswered(t *testing.T) {
+	var f FQDN
+	var room [255]byte
+	name := bytes.Repeat([]byte{1, 'a'}, 127) // 254 bytes, with flags 257
+	if v := f.Answer(append([]byte{fqdnE, 0, 0}, name...), &room); v != nil {
+		t.Errorf("answered with % x", v)
+	}
+	if v := f.Answer(append([]byte{fqdnE, 0, 0}, name[:252]...), &room); len(v) != 255 {
+		t.Errorf("the longest that fits is answered with % x", v)
 	}
 }

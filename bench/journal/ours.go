@@ -16,6 +16,7 @@ import (
 
 type ours struct {
 	*journal.Journal
+	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan error
 }
@@ -41,10 +42,17 @@ func openOurs(dir string, c config) (store, error) {
 			return nil, err
 		}
 	}
-	if c.snapshot > 0 {
-		o.SnapshotEvery = 64 << 20 // after each segment, so that one is nearly always being written
+	s, err := start(dir, fakeTable(c.snapshot), o)
+	if err == nil && c.snapshot > 0 {
+		go func() {
+			for s.ctx.Err() == nil {
+				if err := s.Snapshot(s.ctx); err != nil && s.ctx.Err() == nil {
+					fmt.Println("  ours:", err)
+				}
+			}
+		}()
 	}
-	return start(dir, fakeTable(c.snapshot), o)
+	return s, err
 }
 
 func start(dir string, t journal.Table, o journal.Options) (*ours, error) {
@@ -53,7 +61,7 @@ func start(dir string, t journal.Table, o journal.Options) (*ours, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &ours{j, cancel, make(chan error, 1)}
+	s := &ours{j, ctx, cancel, make(chan error, 1)}
 	go func() { s.done <- j.Run(ctx) }()
 	return s, nil
 }

@@ -293,7 +293,7 @@ func TestHoldsStay(t *testing.T) {
 	j, _, _ := open(t, fs)
 	j.holds = []Hold{{1, 2, epoch0 + 1000}, {3, 4, epoch0 - 1}}
 	j.table = newModel()
-	if err := j.snapshotNow(context.Background()); err != nil {
+	if err := j.Snapshot(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	j.Close()

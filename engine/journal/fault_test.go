@@ -45,7 +45,7 @@ func shortLife(fs *errfs.FS, snapshotAt func(start, i int) bool) (*client, *mode
 				return c, c.promised
 			}
 			if snapshotAt(start, i) {
-				if err := j.snapshotNow(context.Background()); err != nil {
+				if err := j.Snapshot(context.Background()); err != nil {
 					continue // goes on without
 				}
 			}

@@ -80,7 +80,7 @@ func TestHistoryHasAllThatWasLogged(t *testing.T) {
 				}
 			}
 			if i%11 == 0 {
-				if err := j.snapshotNow(ctx); err != nil {
+				if err := j.Snapshot(ctx); err != nil {
 					t.Fatal(err)
 				}
 				l, _ := listLog(fs)
@@ -148,7 +148,7 @@ func TestHistoryIsGivenUpBeforeTheLog(t *testing.T) {
 		return errfs.None
 	}
 	work(30)
-	if err := j.snapshotNow(ctx); err != nil {
+	if err := j.Snapshot(ctx); err != nil {
 		t.Fatal(err)
 	}
 	before, _ := listLog(fs)

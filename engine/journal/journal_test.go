@@ -212,7 +212,7 @@ func TestFailStop(t *testing.T) {
 	if j.Durable(ticket) || j.Durable(b.Ticket()) {
 		t.Error("durable after the failure")
 	}
-	if err := j.snapshotNow(context.Background()); err == nil {
+	if err := j.Snapshot(context.Background()); err == nil {
 		t.Error("a snapshot was taken after the failure")
 	}
 }

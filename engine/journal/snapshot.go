@@ -43,8 +43,9 @@ type snapshotter struct {
 	off   int64
 }
 
-// snapshotNow takes a snapshot of t and releases what it makes superfluous.
-func (j *Journal) snapshotNow(ctx context.Context) (err error) {
+// Snapshot takes a snapshot now, unless nothing has happened since the last, and lets
+// go of the log that it makes superfluous. Run takes them by itself.
+func (j *Journal) Snapshot(ctx context.Context) (err error) {
 	j.snapping.Lock()
 	defer j.snapping.Unlock()
 	if err := j.Err(); err != nil {
@@ -245,7 +246,7 @@ func (j *Journal) snapshots(ctx context.Context) {
 			return
 		case <-j.snapWanted:
 		}
-		if err := j.snapshotNow(ctx); err != nil && ctx.Err() == nil {
+		if err := j.Snapshot(ctx); err != nil && ctx.Err() == nil {
 			j.log.Warn("journal: no snapshot this time", "err", err)
 			j.warn(err)
 		}

@@ -78,7 +78,7 @@ func TestTheRealTable(t *testing.T) {
 				t.Fatal(err)
 			}
 			if i == 60 {
-				if err := j.snapshotNow(context.Background()); err != nil {
+				if err := j.Snapshot(context.Background()); err != nil {
 					t.Fatal(err)
 				}
 			}

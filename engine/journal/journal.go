@@ -109,6 +109,7 @@ type Journal struct {
 	running  atomic.Bool
 	failed   atomic.Pointer[error]
 	done     chan struct{} // closed when the committer has ended
+	closing  sync.Once
 
 	committer committer
 	keeper    keeper
@@ -164,6 +165,9 @@ func Open(dir string, t Table, o Options) (_ *Journal, _ *Recovery, err error) {
 		if err := j.fs.Mkdir(d); err != nil {
 			return nil, nil, fmt.Errorf("journal: %w", err)
 		}
+	}
+	if err := j.fs.SyncDir("."); err != nil { // a directory is only a name as well
+		return nil, nil, fmt.Errorf("journal: sync state directory: %w", err)
 	}
 	r, err := j.recover()
 	if err != nil {
@@ -313,21 +317,22 @@ func (j *Journal) Run(ctx context.Context) error {
 	return j.Close()
 }
 
-// Close releases the files and the lock. Only a Journal that was never run needs
-// it.
+// Close releases the files and the lock. Run does it at its end; only a Journal that
+// was never run needs it.
 func (j *Journal) Close() error {
 	j.stop.Store(true)
 	return j.closeAll()
 }
 
-func (j *Journal) closeAll() error {
-	var err error
-	if j.committer.file != nil {
-		err = j.committer.file.Close()
-		j.committer.file = nil
-	}
-	j.wake.close()
-	return errors.Join(err, j.lock.Close())
+func (j *Journal) closeAll() (err error) {
+	j.closing.Do(func() {
+		if j.committer.file != nil {
+			err = j.committer.file.Close()
+		}
+		j.wake.close()
+		err = errors.Join(err, j.lock.Close())
+	})
+	return err
 }
 
 // Err is why the journal has stopped making anything durable; nil while it works.

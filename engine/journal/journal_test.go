@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -353,6 +354,64 @@ func TestTornTailIsCutAndReported(t *testing.T) {
 	}
 	if want := (Cut{segName(at.seg), at.off}); r.Cut == nil || *r.Cut != want {
 		t.Errorf("cut %+v, want %+v", r.Cut, want)
+	}
+}
+
+// Under load a group ends where a page does; a batch that goes over two groups is
+// durable with the second. Without load all that is there goes out at once.
+func TestGroupsFillTheirPages(t *testing.T) {
+	for _, loaded := range []bool{true, false} {
+		fs := errfs.New()
+		o := small(fs)
+		o.Linger = time.Millisecond
+		j, _, err := Open("state", newModel(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		c := &j.committer
+		if loaded {
+			c.rate = rate{bytes: 1 << 40, time: 1}
+		}
+		const each = 36 + 6 + 16 // fixed part, hw, relay
+		const fit = (page - groupHead) / each
+		b := lease.NewBatch(4)
+		var tickets []lease.Ticket
+		for i := range lease.IP4(3) {
+			for k := range lease.IP4(30) {
+				b.Add(grant(100*i+k, 1))
+			}
+			if len(b.Bytes()) != 30*each {
+				t.Fatalf("a grant has %d bytes, the test counts on %d", len(b.Bytes())/30, each)
+			}
+			tickets = append(tickets, b.Ticket())
+			j.Append(b)
+			b.Reset()
+		}
+		c.gather()
+		off := c.off
+		if err := c.commit(); err != nil {
+			t.Fatal(err)
+		}
+		durable := []bool{j.Durable(tickets[0]), j.Durable(tickets[1]), j.Durable(tickets[2])}
+		if want := []bool{true, true, !loaded}; !slices.Equal(durable, want) {
+			t.Errorf("loaded %v: durable %v after the first group, want %v", loaded, durable, want)
+		}
+		pages, left := int64(2), 0
+		if loaded {
+			pages, left = 1, (90-fit)*each
+		}
+		if c.off != off+pages*page || c.queued != left {
+			t.Errorf("loaded %v: %d bytes written, %d left, want %d pages and %d", loaded, c.off-off, c.queued, pages, left)
+		}
+		for c.queued > 0 {
+			if err := c.commit(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !j.Durable(tickets[2]) {
+			t.Errorf("loaded %v: the last batch is not durable", loaded)
+		}
 	}
 }
 

@@ -241,6 +241,9 @@ func (j *Journal) step() error {
 	c := &j.committer
 	c.gather()
 	for c.queued > 0 {
+		if j.linger > 0 {
+			c.rate = rate{bytes: 1 << 40, time: 1} // under load
+		}
 		if err := c.commit(); err != nil {
 			j.fail(err)
 			return err

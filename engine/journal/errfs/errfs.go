@@ -87,8 +87,8 @@ type FS struct {
 
 	mu     sync.Mutex
 	n      int
-	off    bool // power
-	dirs   map[string]bool
+	off    bool            // power
+	dirs   map[string]bool // true: durable
 	seen   map[string]*inode
 	disk   map[string]*inode
 	locked map[string]bool
@@ -123,11 +123,16 @@ func (f *FS) Crash(names bool, keep func(sector int) bool) *FS {
 	}
 	slices.Sort(order)
 	g := New()
-	for d := range f.dirs {
-		g.dirs[d] = true
+	for d, durable := range f.dirs {
+		if durable || names {
+			g.dirs[d] = true
+		}
 	}
 	i := 0
 	for _, name := range order {
+		if !g.dirs[path.Dir(name)] {
+			continue
+		}
 		in := from[name]
 		disk := slices.Clone(in.disk)
 		for _, w := range in.pending {
@@ -205,7 +210,7 @@ func (f *FS) Create(name string) (vfs.File, error) {
 	if f.seen[name] != nil {
 		return nil, &os.PathError{Op: "create", Path: name, Err: os.ErrExist}
 	}
-	if !f.dirs[path.Dir(name)] {
+	if _, ok := f.dirs[path.Dir(name)]; !ok {
 		return nil, notExist("create", name)
 	}
 	in := &inode{name: name}
@@ -263,7 +268,7 @@ func (f *FS) Mkdir(name string) error {
 	if f.off {
 		return ErrPower
 	}
-	f.dirs[name] = true // made once, before anything of interest: always durable
+	f.dirs[name] = f.dirs[name]
 	return nil
 }
 
@@ -289,6 +294,11 @@ func (f *FS) SyncDir(dir string) error {
 	defer f.mu.Unlock()
 	if _, err := f.begin(SyncDir, dir, 0); err != nil {
 		return err
+	}
+	for d := range f.dirs {
+		if path.Dir(d) == dir {
+			f.dirs[d] = true
+		}
 	}
 	for name := range f.disk {
 		if path.Dir(name) == dir && f.seen[name] == nil {

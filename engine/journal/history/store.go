@@ -80,6 +80,9 @@ func Open(fs vfs.FS, o Options) (*Store, error) {
 	if err := fs.Mkdir(dirName); err != nil {
 		return nil, fmt.Errorf("history: %w", err)
 	}
+	if err := fs.SyncDir("."); err != nil {
+		return nil, fmt.Errorf("history: sync state directory: %w", err)
+	}
 	m, err := readManifest(fs)
 	if err != nil {
 		return nil, fmt.Errorf("history: %w", err)

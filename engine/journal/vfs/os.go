@@ -25,12 +25,28 @@ var _ FS = (*OS)(nil)
 // NewOS makes the directory if needed and finds out by trying whether the file
 // system under it takes O_DIRECT.
 func NewOS(root string) (*OS, error) {
-	if err := os.MkdirAll(root, 0o755); err != nil {
+	if err := makeDurable(root); err != nil {
 		return nil, fmt.Errorf("make state directory: %w", err)
 	}
 	o := &OS{root: root}
 	o.direct = o.probe()
 	return o, nil
+}
+
+// makeDurable makes a directory and those above it, and syncs the directory that
+// holds each name it has made.
+func makeDurable(dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	above := filepath.Dir(dir)
+	if err := makeDurable(above); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return syncDir(above)
 }
 
 // OpenOS is NewOS for readers: it makes nothing and probes nothing.
@@ -116,8 +132,10 @@ func (o *OS) List(dir string) ([]Info, error) {
 	return infos, nil
 }
 
-func (o *OS) SyncDir(dir string) error {
-	d, err := os.Open(o.path(dir))
+func (o *OS) SyncDir(dir string) error { return syncDir(o.path(dir)) }
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
 	if err != nil {
 		return err
 	}

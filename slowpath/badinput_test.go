@@ -151,7 +151,13 @@ func TestMutations(t *testing.T) {
 
 // fuzzBrain answers in all the ways that there are, by what is in the query.
 func fuzzBrain(p *policy.Policy, q *exchange.Query, a *exchange.Answer) {
-	if q.Type == 3 && q.HasRequested {
+	switch {
+	case q.Type == exchange.Bootp:
+		// An OFFER is no answer to it; rfc1534_test.go has those that are, and
+		// internal/equivalence fuzzes them.
+		*a = exchange.Answer{Reason: frame.NoType}
+		return
+	case q.Type == 3 && q.HasRequested:
 		nak(p, q, a)
 		return
 	}

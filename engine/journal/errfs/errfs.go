@@ -268,7 +268,9 @@ func (f *FS) Mkdir(name string) error {
 	if f.off {
 		return ErrPower
 	}
-	f.dirs[name] = f.dirs[name]
+	if _, ok := f.dirs[name]; !ok {
+		f.dirs[name] = false
+	}
 	return nil
 }
 

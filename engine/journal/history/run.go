@@ -164,11 +164,7 @@ type ref struct {
 
 // Add copies an encoded change.
 func (b *Builder) Add(rec []byte) {
-	c, err := lease.ParseChange(rec)
-	if err != nil {
-		return // not of this version: history cannot say more than it understands
-	}
-	b.refs = append(b.refs, ref{uint64(c.Addr)<<32 | uint64(c.Version), len(b.buf)})
+	b.refs = append(b.refs, ref{uint64(recAddr(rec))<<32 | uint64(le.Uint32(rec[8:])), len(b.buf)})
 	b.buf = append(b.buf, rec...)
 }
 
@@ -205,7 +201,7 @@ func (b *Builder) write(f vfs.File, pace func(int) error) (*runWriter, error) {
 		}
 		c, err := lease.ParseChange(rec)
 		if err != nil {
-			return nil, err
+			continue // of a later version: history cannot say more than it understands
 		}
 		if c.Op == lease.OpGrant {
 			identity = appendIdentity(identity[:0], &c)

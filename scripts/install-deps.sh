@@ -13,9 +13,9 @@ set -eu
 
 # program:package
 build='clang:clang llvm-strip:llvm'
-run='ip:iproute2 udhcpc:udhcpc nsenter:util-linux setpriv:util-linux'
+run='ip:iproute2 udhcpc:udhcpc dhcrelay:isc-dhcp-relay nsenter:util-linux setpriv:util-linux'
 test="$run gcc:gcc ethtool:ethtool tcpdump:tcpdump bpftool:bpftool
-	dhclient:isc-dhcp-client dhcrelay:isc-dhcp-relay dhcpcd:dhcpcd-base kea-dhcp4:kea-dhcp4-server"
+	dhclient:isc-dhcp-client dhcpcd:dhcpcd-base kea-dhcp4:kea-dhcp4-server"
 
 case "${1-all}" in
 build) wanted=$build ;;

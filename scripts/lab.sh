@@ -22,9 +22,12 @@ lab_config >"$dir/xdhcp.yaml"
 
 cat <<TEXT
 The lab is up: $srv [srv0 $lab_addr/24] ═════ [cli0] $cli
+               [srv1 $relay_server/24] ═════ [up0] $rly [down0 $relay_addr/24] ═════ [sub0] $sub
 
   a server       ip netns exec $srv bin/xdhcpd serve -c $dir/xdhcp.yaml --state $dir/state
   a client       ip netns exec $cli udhcpc -f -i cli0 -s $PWD/scripts/udhcpc.script
+  a relay agent  ip netns exec $rly dhcrelay -4 -d -a -id down0 -iu up0 $relay_server
+  behind it      ip netns exec $sub udhcpc -f -i sub0 -s $PWD/scripts/udhcpc.script
   a shell        ip netns exec $srv bash
   what passes    ip netns exec $cli tcpdump -eni cli0
   the program    ip netns exec $srv bpftool net

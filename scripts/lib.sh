@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 #
-# A veth lab: a server's and a client's network namespace with a wire between
-# them. Names carry the process id, so labs do not meet.
+# A veth lab: a server's network namespace, a client's on a wire of its own, and
+# a subscriber's behind a relay agent's. Names carry the process id, so labs do
+# not meet.
 #
 #   $srv [srv0 10.67.0.1/24] ═════ [cli0] $cli
+#        [srv1 10.67.1.1/24] ═════ [up0 10.67.1.2/24] $rly [down0 10.68.0.1/24] ═════ [sub0] $sub
 #
 # lab_up makes it, lab_down removes it with all that runs in it.
 
 srv=xdhcp-$$-server
 cli=xdhcp-$$-client
+rly=xdhcp-$$-relay
+sub=xdhcp-$$-subscriber
 lab_addr=10.67.0.1
+relay_server=10.67.1.1
+relay_addr=10.68.0.1
 queues=${QUEUES:-1}
 
 die() {
@@ -20,25 +26,33 @@ die() {
 
 lab_up() {
 	[ "$(id -u)" = 0 ] || die "needs root: network namespaces, XDP and raw sockets"
-	ip netns add "$srv"
-	ip netns add "$cli"
+	for ns in "$srv" "$cli" "$rly" "$sub"; do ip netns add "$ns"; done
 	# Equal interface numbers would make the kernel take a second to open the
 	# queues (see internal/nettest).
 	ip link add name srv0 index 1001 netns "$srv" numrxqueues "$queues" numtxqueues "$queues" type veth \
 		peer name cli0 index 1002 netns "$cli" numrxqueues "$queues" numtxqueues "$queues"
-	for ns in "$srv" "$cli"; do
+	ip link add name srv1 index 1003 netns "$srv" type veth peer name up0 index 1004 netns "$rly"
+	ip link add name down0 index 1005 netns "$rly" type veth peer name sub0 index 1006 netns "$sub"
+	for ns in "$srv" "$cli" "$rly" "$sub"; do
 		ip -n "$ns" link set lo up
 		# No IPv6 but what is asked for.
 		# shellcheck disable=SC2016 # for the inner shell
 		ip netns exec "$ns" sh -c 'for k in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 >"$k"; done'
 	done
 	ip -n "$srv" addr add $lab_addr/24 dev srv0
+	ip -n "$srv" addr add $relay_server/24 dev srv1
+	ip -n "$rly" addr add 10.67.1.2/24 dev up0
+	ip -n "$rly" addr add $relay_addr/24 dev down0
 	ip -n "$srv" link set srv0 up
+	ip -n "$srv" link set srv1 up
+	ip -n "$rly" link set up0 up
+	ip -n "$rly" link set down0 up
 	ip -n "$cli" link set cli0 up
+	ip -n "$sub" link set sub0 up
 }
 
 lab_down() {
-	for ns in "$srv" "$cli"; do
+	for ns in "$srv" "$cli" "$rly" "$sub"; do
 		pids=$(ip netns pids "$ns" 2>/dev/null || :)
 		# shellcheck disable=SC2086 # a list of words
 		[ -z "$pids" ] || kill -9 $pids 2>/dev/null || :
@@ -49,11 +63,30 @@ lab_down() {
 # lab_config prints a configuration for the lab's server.
 lab_config() {
 	cat <<YAML
-interfaces: [srv0]
+interfaces: [srv0, srv1]
+classes:
+  - {name: windows, match: {vendor-class: "MSFT 5.0"}, options: {vendor-specific: {microsoft-disable-netbios: 2}}}
 subnets:
   - subnet: 10.67.0.0/24
     pools: [10.67.0.100-10.67.0.199]
     lease: {valid: 1h, renew: 30m, rebind: 52m30s}
     options: {routers: [$lab_addr], domain-name-servers: [$lab_addr], domain-name: lab.example}
+  - subnet: 10.68.0.0/24   # behind a relay agent
+    pools: [10.68.0.100-10.68.0.199]
+    options: {routers: [$relay_addr], domain-name-servers: [$lab_addr], domain-name: street.example}
 YAML
+}
+
+# lab_udhcpc runs the client $1, in namespace $2 on interface $3, until it has its
+# lease; the other arguments are udhcpc's.
+lab_udhcpc() {
+	ns=$2 ifc=$3
+	who=$1
+	shift 3
+	ip netns exec "$ns" udhcpc -f -q -n -t 5 -T 1 -i "$ifc" -s "$PWD/scripts/udhcpc.script" "$@" 2>&1 | sed -u "s/^/  $who| /"
+}
+
+# lab_relay runs the relay agent, which adds option 82 (-a).
+lab_relay() {
+	exec ip netns exec "$rly" dhcrelay -4 -d -a -id down0 -iu up0 $relay_server
 }

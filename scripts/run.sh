@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Shows the server at work: makes a veth lab in its own network namespaces,
-# serves one end, and lets a real client take a lease on the other. Stays until
-# Ctrl-C (ONCE=1: ends when the client has its lease), then removes all of it.
+# serves one end, and lets real clients take leases on the other: a plain one, one
+# that says it is Windows, and one behind a relay agent. Stays until Ctrl-C
+# (ONCE=1: ends when the clients have their leases), then removes all of it.
 #
 #   IFACE=eth1 CONFIG=xdhcp.yaml scripts/run.sh   serves a real interface instead
 set -eu
@@ -69,9 +70,29 @@ until grep -qw ready "$dir/log"; do
 done
 
 step "a client asks (udhcpc in the namespace $cli)"
-ip netns exec "$cli" udhcpc -f -q -n -t 5 -T 1 -i cli0 -s "$PWD/scripts/udhcpc.script" 2>&1 | sed -u 's/^/  client| /' &
+lab_udhcpc client "$cli" cli0 &
 wait $!
 ip -n "$cli" -4 -o addr show dev cli0 | grep -q 'inet 10\.67\.0\.' || die "the client has no lease"
+
+step "another, which says that it is Windows (option 60, MSFT 5.0), gets its class's option 43"
+ip -n "$cli" link set cli0 down
+ip -n "$cli" link set cli0 address 02:00:00:00:00:02
+ip -n "$cli" link set cli0 up
+lab_udhcpc windows "$cli" cli0 -V 'MSFT 5.0' -x hostname:desk-7 -O 43 &
+wait $!
+ip -n "$cli" -4 -o addr show dev cli0 | grep -q 'inet 10\.67\.0\.' || die "the Microsoft client has no lease"
+
+step "a subscriber behind a relay agent (dhcrelay, which adds option 82)"
+lab_relay >"$dir/relay.log" 2>&1 &
+tries=0
+until grep -q 'Sending on' "$dir/relay.log"; do
+	tries=$((tries + 1))
+	[ $tries -lt 50 ] || die "the relay agent does not start: $(cat "$dir/relay.log")"
+	sleep 0.1
+done
+lab_udhcpc subscriber "$sub" sub0 &
+wait $!
+ip -n "$sub" -4 -o addr show dev sub0 | grep -q 'inet 10\.68\.0\.' || die "the relayed client has no lease"
 
 step "xdhcpd leases"
 "$xdhcpd" leases --state "$dir/state"

@@ -28,6 +28,9 @@ const minRun = 8
 
 // cutRuns takes runs out of text and leaves empty lines in their places.
 func cutRuns(text string) (string, []run) {
+	if strings.IndexByte(text, '\r') >= 0 {
+		return text, nil // it ends lines for the parser, even inside a comment
+	}
 	var runs []run
 	var out []byte // nil as long as nothing is cut
 	kept := 0      // text up to here is in out
@@ -203,7 +206,8 @@ func (l *simple) eat(c byte) bool {
 	return true
 }
 
-// lineEnd reports whether only a comment follows.
+// lineEnd reports whether nothing or a comment follows. Spaces at the end of a
+// line are left to the parser: it counts them among the columns of the next line.
 func (l *simple) lineEnd() bool {
 	if l.at == len(l.line) {
 		return true
@@ -212,7 +216,7 @@ func (l *simple) lineEnd() bool {
 		return false
 	}
 	l.spaces()
-	return l.at == len(l.line) || l.peek() == '#'
+	return l.peek() == '#'
 }
 
 // blockPair reads "key: value" to the end of the line.

@@ -67,6 +67,10 @@ type Options struct {
 	Clock   func() time.Time // nil means time.Now
 	// Steer says which addresses are this server's: frames to them are ours.
 	Steer func(Facts) []netip.Prefix
+	// Families says which of DHCPv4 and DHCPv6 are served at the moment; the
+	// other is left to the kernel. It is asked again once a second, so that a
+	// configuration that is loaded later counts. nil: DHCPv4 alone.
+	Families func() (v4, v6 bool)
 	// Changed is called with the interface's facts before it is served and
 	// whenever they change.
 	Changed func(Facts)
@@ -96,6 +100,9 @@ type Port struct {
 func New(o Options) *Port {
 	if o.Frames == 0 {
 		o.Frames = defaultFrames
+	}
+	if o.Families == nil {
+		o.Families = func() (v4, v6 bool) { return true, false }
 	}
 	return &Port{o: o, started: make(chan struct{}), info: Info{Name: o.Name, State: Absent, Mode: "off"}}
 }
@@ -194,6 +201,11 @@ func (p *Port) serve(ctx context.Context, facts Facts, watch *watcher, announce 
 				cancel(err)
 			}
 			p.o.Changed(facts)
+		}
+		if ctx.Err() == nil {
+			if err := p.serveFamilies(s, facts.Ifindex); err != nil {
+				cancel(err)
+			}
 		}
 	}
 	workers.Wait()

@@ -21,6 +21,11 @@ type serving struct {
 	queues  []queue
 	// undo puts the NIC's settings back; nil if none was changed.
 	undo func() error
+	// steering is what the program steers.
+	steering bpf.Steer
+	// groups has the NIC deliver what is sent to the groups of DHCPv6; nil
+	// where that is not served.
+	groups *groups
 }
 
 type queue struct {
@@ -59,12 +64,12 @@ func (p *Port) open(s *serving, facts Facts) error {
 			Clock: p.o.Clock, Busy: p.o.Busy, ParkFrames: p.o.Frames / 4 * 3,
 		})})
 	}
-	steer := bpf.SteerV4
-	if p.o.VLANs {
-		steer |= bpf.SteerVLAN
-	}
+	s.steering = p.steering()
 	longest := s.queues[0].socket.Info().FrameSize - unix.XDP_PACKET_HEADROOM
-	if s.program, err = bpf.Load(bpf.Options{Queues: n, Steer: steer, FrameMax: longest}); err != nil {
+	if s.program, err = bpf.Load(bpf.Options{Queues: n, Steer: s.steering, FrameMax: longest}); err != nil {
+		return err
+	}
+	if err := p.serveFamilies(s, facts.Ifindex); err != nil {
 		return err
 	}
 	if err := s.steer(p.o.Steer(facts)); err != nil {
@@ -77,6 +82,43 @@ func (p *Port) open(s *serving, facts Facts) error {
 	}
 	s.attach, err = s.program.Attach(facts.Ifindex, p.o.Mode)
 	return err
+}
+
+// steering is what is to be steered now.
+func (p *Port) steering() (s bpf.Steer) {
+	v4, v6 := p.o.Families()
+	if v4 {
+		s |= bpf.SteerV4
+	}
+	if v6 {
+		s |= bpf.SteerV6
+	}
+	if p.o.VLANs || s == 0 { // Load takes 0 for its default
+		s |= bpf.SteerVLAN
+	}
+	return s
+}
+
+// serveFamilies makes the program, and the NIC's filter, fit what is served now.
+func (p *Port) serveFamilies(s *serving, ifindex int) (err error) {
+	if s.program == nil {
+		return nil // the sockets of the slow path join the groups
+	}
+	want := p.steering()
+	switch v6 := want&bpf.SteerV6 != 0; {
+	case v6 && s.groups == nil:
+		if s.groups, err = joinGroups(ifindex); err != nil {
+			return fmt.Errorf("%s: %w", p.o.Name, err)
+		}
+	case !v6 && s.groups != nil:
+		s.groups.leave()
+		s.groups = nil
+	}
+	if want == s.steering {
+		return nil
+	}
+	s.steering = want
+	return s.program.SetSteer(want)
 }
 
 func (s *serving) steer(addrs []netip.Prefix) error {
@@ -113,6 +155,9 @@ func (s *serving) close() error {
 	}
 	if s.program != nil {
 		errs = append(errs, s.program.Close())
+	}
+	if s.groups != nil {
+		s.groups.leave()
 	}
 	if s.undo != nil {
 		// The interface may be gone, and its settings with it.

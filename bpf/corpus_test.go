@@ -170,6 +170,13 @@ func TestCorpusDHCPLengths(t *testing.T) {
 	for n := at6DHCP; n <= len(solicit()); n++ {
 		c.check(t, cut(n)(solicit()))
 	}
+	for typ := range 256 { // message types, relays' among them
+		c.check(t, set(at6DHCP, byte(typ))(solicit()))
+	}
+	for n := range 256 { // a client identifier of every length up to 255, and of far more
+		c.check(t, set(at6DHCP, 1, 0, 0, 0, 0, 1, 0, byte(n))(solicit()))
+		c.check(t, set(at6DHCP, 1, 0, 0, 0, 0, 1, byte(n), 0xff)(solicit()))
+	}
 }
 
 // Several bytes wrong at a time, cut at any place.

@@ -233,6 +233,19 @@ var rows = []row{
 	{name: "v6 unicast to our link-local address", base: solicit, muts: muts(to("fe80::1")), want: Steered6},
 	{name: "v6 unicast to somebody behind us", base: solicit, muts: muts(to("2001:db8::2")), want: NotOurs},
 	{name: "v6 with flow label and class", base: solicit, muts: muts(set(at6Version, 0x6f, 0xff, 0xff, 0xff)), want: Steered6},
+	{name: "v6 unicast to an address that is no more than like ours", base: solicit, muts: muts(to("2001:db8:0:1::1")), want: NotOurs},
+	{name: "v6 from a relay's port", base: solicit, muts: muts(set(at6UDP, 0x02, 0x23)), want: Steered6},
+	{name: "v6 from a relay to all servers", base: solicit, muts: muts(set(at6UDP, 0x02, 0x23), to("ff05::1:3")), want: Steered6},
+	{name: "v6 from a relay's other port (RFC 8357)", base: solicit, muts: muts(set(at6UDP, 0xc0, 0x01), to("2001:db8::1")), want: Steered6},
+	{name: "v6 port 547 with its bytes swapped", base: solicit, muts: muts(set(at6Port, 0x23, 0x02)), want: NotDHCP},
+	{name: "v6 behind a tag to all servers", base: solicit, muts: muts(to("ff05::1:3"), tag(0x88a8, 9)), want: Steered6},
+	{name: "v6 ext header behind a tag", base: solicit, muts: muts(next6(60), tag(0x8100, 7)), want: ExtHeader},
+	{name: "v6 fragment to our address", base: solicit, muts: muts(next6(44), to("2001:db8::1")), want: ExtHeader},
+	{name: "v6 payload length 0", base: solicit, muts: muts(set(atL3+4, 0, 0)), want: Steered6},
+	{name: "v6 UDP length past the frame", base: solicit, muts: muts(set(at6UDP+4, 0xff, 0xff)), want: Steered6},
+	{name: "v6 no payload at all", base: solicit, muts: muts(cut(at6DHCP)), want: Steered6},
+	{name: "v6 as long as the ring takes", base: solicit, muts: muts(grow(1792)), want: Steered6},
+	{name: "v6 steering alone", base: solicit, want: Steered6, steer: SteerV6},
 	{name: "v6 to port 546", base: solicit, muts: muts(set(at6Port, 0x02, 0x22)), want: NotDHCP},
 	{name: "v6 to port 67", base: solicit, muts: muts(set(at6Port, 0, 67)), want: NotDHCP},
 	{name: "v6 TCP", base: solicit, muts: muts(set(at6Next, 6)), want: NotDHCP},
@@ -325,7 +338,8 @@ func TestSetAddrsReplaces(t *testing.T) {
 	p := loadWithSocket(t, Options{})
 	old, kept, added := to("192.0.2.129"), to("10.0.0.1"), to("203.0.113.7")
 	if err := p.SetAddrs([]netip.Prefix{netip.MustParsePrefix("10.0.0.1/25"), netip.MustParsePrefix("203.0.113.7/32"),
-		netip.MustParsePrefix("::ffff:198.51.100.77/120")}); err != nil {
+		netip.MustParsePrefix("::ffff:198.51.100.77/120"),
+		netip.MustParsePrefix("2001:db8::7/64"), netip.MustParsePrefix("fe80::1/64")}); err != nil {
 		t.Fatal(err)
 	}
 	p.expect(t, 0, old(discover()), xdpPass, NotOurs)
@@ -334,6 +348,9 @@ func TestSetAddrsReplaces(t *testing.T) {
 	p.expect(t, 0, to("10.0.0.255")(discover()), xdpPass, NotOurs)
 	p.expect(t, 0, to("10.0.0.127")(discover()), xdpRedirect, Steered4)
 	p.expect(t, 0, to("2001:db8::1")(solicit()), xdpPass, NotOurs)
+	p.expect(t, 0, to("2001:db8::7")(solicit()), xdpRedirect, Steered6)
+	p.expect(t, 0, to("fe80::1")(solicit()), xdpRedirect, Steered6)
+	p.expect(t, 0, to("2001:db8::ffff:ffff:ffff:ffff")(solicit()), xdpPass, NotOurs) // IPv6 has no broadcast
 	if err := p.SetAddrs([]netip.Prefix{{}}); err == nil {
 		t.Error("an invalid address was taken")
 	}
@@ -342,6 +359,8 @@ func TestSetAddrsReplaces(t *testing.T) {
 	}
 	p.expect(t, 0, kept(discover()), xdpPass, NotOurs)
 	p.expect(t, 0, discover(), xdpRedirect, Steered4) // the limited broadcast is always ours
+	p.expect(t, 0, to("fe80::1")(solicit()), xdpPass, NotOurs)
+	p.expect(t, 0, solicit(), xdpRedirect, Steered6) // and the groups
 }
 
 func TestCountersHaveNames(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -153,6 +154,9 @@ func scalar(t *typ, b []byte) (v any, ok bool) {
 	case kPrefix16:
 		p := netip.PrefixFrom(netip.AddrFrom16([16]byte(b[1:])), int(b[0]))
 		return p.String(), p.IsValid()
+	case kPSID:
+		id := binary.BigEndian.Uint16(b[1:]) >> (16 - min(b[0], 16))
+		return fmt.Sprintf("%d/%d", id, b[0]), b[0] <= 16
 	}
 	return nil, false
 }
@@ -312,7 +316,7 @@ func (d *decoder) getRec(t *typ, at, end int) (any, int, bool) {
 		case kTLV16, kTLV8:
 			space := f.typ.space
 			if space == Vendor6 && at-start >= 4 {
-				space = vendorSpace(binary.BigEndian.Uint32(d.all[start:]))
+				space = EnterpriseSpace(binary.BigEndian.Uint32(d.all[start:]))
 			}
 			v, at, ok = d.getTLV(f.typ, space, at, end)
 		case kName81:

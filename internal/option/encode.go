@@ -93,7 +93,7 @@ func (e *encoder) putArray(out []byte, t *typ, v any) ([]byte, *Error) {
 // plainKind tells kinds whose text never holds a comma.
 func plainKind(k kind) bool {
 	switch k {
-	case kIPv4, kIPv6, kU8, kU16, kU32, kU64, kI32, kBool, kFQDN, kFQDNC, kPrefix, kRoute:
+	case kIPv4, kIPv6, kU8, kU16, kU32, kU64, kI32, kBool, kFQDN, kFQDNC, kPrefix, kPSID, kRoute:
 		return true
 	}
 	return false
@@ -164,7 +164,7 @@ func (e *encoder) putRec(out []byte, t *typ, v any) ([]byte, *Error) {
 		}
 		space := f.typ.space
 		if f.typ.kind == kTLV16 && space == Vendor6 && len(out)-start >= 4 {
-			space = vendorSpace(binary.BigEndian.Uint32(out[start:]))
+			space = EnterpriseSpace(binary.BigEndian.Uint32(out[start:]))
 		}
 		switch f.typ.kind {
 		case kTLV16, kTLV8:
@@ -193,14 +193,6 @@ func (e *encoder) putRec(out []byte, t *typ, v any) ([]byte, *Error) {
 		}
 	}
 	return out, nil
-}
-
-// vendorSpace names the sub-options of an enterprise (RFC 8415 §21.17).
-func vendorSpace(enterprise uint32) Space {
-	if enterprise == 311 {
-		return MSFT6
-	}
-	return Vendor6
 }
 
 func (e *encoder) wantRec(t *typ) *Error {
@@ -232,7 +224,7 @@ func (t *typ) fieldNames() []string {
 func (t *typ) wordy() bool {
 	for _, f := range t.fields {
 		switch f.typ.kind {
-		case kIPv4, kIPv6, kU8, kU16, kU32, kU64, kI32, kBool, kPrefix, kPrefix4, kPrefix16, kFQDN:
+		case kIPv4, kIPv6, kU8, kU16, kU32, kU64, kI32, kBool, kPrefix, kPrefix4, kPrefix16, kPSID, kFQDN:
 		default:
 			return false
 		}
@@ -325,23 +317,25 @@ func (e *encoder) putTLV(out []byte, t *typ, space Space, v any) ([]byte, *Error
 			return nil, err.at(en.Key)
 		}
 		seen[d.Code] = en.Key
-		body, err := e.reg.encodeSub(d, en.Value)
+		bodies, err := e.reg.encodeSub(d, en.Value)
 		if err != nil {
 			return nil, err.at(en.Key)
 		}
-		if t.kind == kTLV16 {
-			if len(body) > 1<<16-1 {
-				return nil, wrong("is %d octets long, more than the 65535 that fit", len(body)).at(en.Key)
+		for _, body := range bodies {
+			if t.kind == kTLV16 {
+				if len(body) > 1<<16-1 {
+					return nil, wrong("is %d octets long, more than the 65535 that fit", len(body)).at(en.Key)
+				}
+				out = binary.BigEndian.AppendUint16(out, d.Code)
+				out = binary.BigEndian.AppendUint16(out, uint16(len(body)))
+			} else {
+				if len(body) > 255 {
+					return nil, wrong("is %d octets long, more than the 255 of a sub-option", len(body)).at(en.Key)
+				}
+				out = append(out, byte(d.Code), byte(len(body)))
 			}
-			out = binary.BigEndian.AppendUint16(out, d.Code)
-			out = binary.BigEndian.AppendUint16(out, uint16(len(body)))
-		} else {
-			if len(body) > 255 {
-				return nil, wrong("is %d octets long, more than the 255 of a sub-option", len(body)).at(en.Key)
-			}
-			out = append(out, byte(d.Code), byte(len(body)))
+			out = append(out, body...)
 		}
-		out = append(out, body...)
 	}
 	return out, nil
 }
@@ -350,11 +344,11 @@ func (e *encoder) wantMap() *Error {
 	return wrong("%s holds sub-options: write {name: value, …} or hex:…", e.def.Name)
 }
 
-func (r *Registry) encodeSub(d *Def, v any) ([]byte, *Error) {
+func (r *Registry) encodeSub(d *Def, v any) ([][]byte, *Error) {
 	if d.typ.kind == kBytes && v == nil { // a flag of a vendor: the code alone
-		return nil, nil
+		return [][]byte{nil}, nil
 	}
-	b, err := r.Encode(d, v)
+	b, err := r.EncodeEach(d, v)
 	if err != nil {
 		return nil, err.(*Error)
 	}

@@ -234,7 +234,7 @@ func TestOptionsOfOtherRFCs(t *testing.T) {
 		{"v4-sztp-redirect", "[\"https://a.example\"]", "0011 'https://a.example'"},                                                   // RFC 8572 §8.3
 		{"rdnss-selection", "{preference: 1, primary: 192.0.2.1, secondary: 0.0.0.0, domains: [a.]}", "01 c0000201 00000000 01'a'00"}, // RFC 6731 §4.3
 		{"v4-pcp-server", "[[192.0.2.1, 192.0.2.2], [192.0.2.3]]", "08 c0000201 c0000202 04 c0000203"},                                // RFC 7291 §4.1
-		{"v4-portparams", "{offset: 6, psid-len: 8, psid: 13312}", "06 08 3400"},                                                      // RFC 7618
+		{"v4-portparams", "{offset: 6, psid: 52/8}", "06 08 3400"},                                                                    // RFC 7618
 		{"v4-dnr", "[{priority: 1, name: dns.example, addresses: [192.0.2.53], service-params: hex:00010003026832}]",
 			"001c 0001 0d 03'dns'07'example'00 04 c0000235 00010003026832"}, // RFC 9463 §5.1
 		{"v4-dnr", "[{priority: 1, name: dns.example}]", "0010 0001 0d 03'dns'07'example'00"},
@@ -259,7 +259,7 @@ func TestOptionsOfOtherRFCs(t *testing.T) {
 		{"sol-max-rt", "1h", "00000e10"},
 		{"addrsel", "{flags: 0, options: {addrsel-table: {label: 1, precedence: 50, prefix: '2001:db8::/60'}}}",
 			"00 0055 000b 01 32 3c 20010db800000000"}, // RFC 7078 §2
-		{"s46-cont-mape", "{s46-rule: {flags: 0, ea-length: 16, ipv4-prefix: 192.0.2.0/24, ipv6-prefix: '2001:db8::/40', options: {s46-portparams: [6, 8, 0]}}, s46-br: '2001:db8::1'}",
+		{"s46-cont-mape", "{s46-rule: {flags: 0, ea-length: 16, ipv4-prefix: 192.0.2.0/24, ipv6-prefix: '2001:db8::/40', options: {s46-portparams: [6, 0/8]}}, s46-br: '2001:db8::1'}",
 			"0059 0015 00 10 18 c0000200 28 20010db800 005d 0004 06 08 0000 005a 0010 20010db8000000000000000000000001"},
 		{"dhcp4-o-dhcp6-server", "[]", ""}, // RFC 7341 §7.2: may be empty
 		{"ia-pd", "[7, 0, 0, {iaprefix: [3600, 7200, '2001:db8:1::/48']}]",
@@ -333,6 +333,9 @@ func TestEncodeErrors(t *testing.T) {
 		{"client-uuid", "{type: 0, uuid: hex:00}", `uuid: is 1 octets long; client-uuid has 16`},
 		{"v4-dnr", "[{priority: 1, name: a, service-params: hex:00}]", `[0]: addresses is missing: service-params comes after it`},
 		{"auto-configure", "2", `2 is outside 0 to 1, which RFC 2563 allows for auto-configure`},
+		{"v4-portparams", "[6, 52]", `[1]: "52" is not a port set such as 52/8: its identifier, and the number of that one's bits, up to 16`},
+		{"v4-portparams", "[6, 52/5]", `[1]: 52/5: 52 does not fit into 5 bits`},
+		{"v4-portparams", "[6, 0/17]", `[1]: "0/17" is not a port set such as 52/8: its identifier, and the number of that one's bits, up to 16`},
 		{"6rd", "{mask-length: 8, prefix: 10.0.0.0/8, relays: [192.0.2.1]}", `prefix: "10.0.0.0/8" is not an IPv6 prefix such as 2001:db8::/32`},
 	}
 	for _, tt := range tests {

@@ -11,6 +11,7 @@
 //	str strz strN url bytes bytesN              text (with NUL, of N bytes), octets
 //	fqdn fqdnc name name81                      RFC 1035 names; fqdnc compresses
 //	prefix prefix4 prefix16                     length and the address's needed, 4, 16 octets
+//	psid                                        RFC 7597: identifier/length, the length first
 //	route                                       RFC 3442: width, significant octets, router
 //	hosts                                       RFC 3361: 0 and names, or 1 and addresses
 //	tlv8(space) tlv16(space)                    encapsulated options
@@ -51,6 +52,20 @@ const (
 // v6 tells codes and lengths of 16 bits from those of 8.
 func (s Space) v6() bool { return strings.HasPrefix(string(s), "dhcp6") }
 
+// EnterpriseSpace is that of an enterprise's options in 17 (RFC 8415 §21.17).
+func EnterpriseSpace(enterprise uint32) Space {
+	if enterprise == 311 {
+		return MSFT6
+	}
+	return Space(string(Vendor6) + "." + strconv.FormatUint(uint64(enterprise), 10))
+}
+
+// enterprise reports whether s is one of EnterpriseSpace.
+func (s Space) enterprise() bool {
+	n, ok := strings.CutPrefix(string(s), string(Vendor6)+".")
+	return ok && isNumber(n)
+}
+
 func (s Space) maxCode() uint16 {
 	if s.v6() {
 		return 1<<16 - 1
@@ -71,6 +86,7 @@ type Def struct {
 	ORO       string
 
 	typ     *typ
+	repeats bool   // may be there more than once
 	mayVoid bool   // a list of none is allowed
 	lo, hi  uint64 // bounds of the numbers in it; hi 0: what the type holds
 	seconds bool   // a time: may be written as 1h30m

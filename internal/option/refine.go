@@ -36,6 +36,7 @@ var layouts = map[Space]map[uint16]string{
 		144: "bytes16",
 		146: "rec(u8 preference, ipv4 primary, ipv4 secondary, fqdn[] domains)",
 		151: "rec(u8 code, str message)",
+		159: "rec(u8 offset, psid psid)",
 		158: "len8(ipv4[])[]",                                                                              // RFC 7291 §4.1
 		162: "len16(rec(u16 priority, len8(fqdn) name, len8(ipv4[]) addresses?, bytes service-params?))[]", // RFC 9463 §5.1
 		175: "tlv8(dhcp4.vendor|text)",
@@ -79,6 +80,7 @@ var layouts = map[Space]map[uint16]string{
 		85:  "rec(u8 label, u8 precedence, prefix prefix)",
 		89:  "rec(u8 flags, u8 ea-length, prefix4 ipv4-prefix, prefix ipv6-prefix, opts options)",
 		92:  "rec(ipv4 address, prefix prefix, opts options)",
+		93:  "rec(u8 offset, psid psid)",
 		98:  "rec(u8 prefix4-length, u8 prefix6-length, u8 ea-length, u8 flags, ipv4 prefix4, ipv6 prefix6)",
 		99:  "rec(u8 flags, u8 traffic-class, u16 mtu)",
 		104: "bytes", // RFC 7774 §2: fields that are not whole octets
@@ -134,7 +136,9 @@ var aliases = map[Space]map[string]uint16{
 		"name-servers": 23, "domain-search": 24, "information-refresh-time": 32, "vendor-specific": 17,
 		"bootfile-param": 60, "new-posix-timezone": 41, "new-tzdb-timezone": 42, "captive-portal": 103,
 		"v6-captive-portal": 103, "sip-server-dns": 21, "sip-server-addr": 22, "nisp-domain-name": 30,
-		"fqdn": 39, "sntp-servers": 31,
+		"fqdn": 39, "sntp-servers": 31, "bcmcs-server-dns": 33, "bcmcs-server-addr": 34, "ntp-servers": 56,
+		"solmax-rt": 82, "pcp-server": 86, "dhcpv4-message": 87, "dhcp4o6-server-addr": 88, "mud-url": 112,
+		"prefix64": 113, "dnr": 144,
 	},
 }
 

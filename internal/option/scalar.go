@@ -43,6 +43,8 @@ func (t *typ) noun() string {
 		return "IPv6 prefix"
 	case kPrefix4:
 		return "IPv4 prefix"
+	case kPSID:
+		return "identifier/length"
 	case kRoute:
 		return "route"
 	case kHosts:
@@ -137,6 +139,8 @@ func (e *encoder) putScalar(out []byte, t *typ, v any) ([]byte, *Error) {
 		return putPartial(out, s)
 	case kPrefix, kPrefix4, kPrefix16:
 		return putPrefix(out, t.kind, s)
+	case kPSID:
+		return putPSID(out, s)
 	}
 	return nil, wrong("cannot be written this way")
 }
@@ -368,6 +372,21 @@ func putPrefix(out []byte, k kind, s string) ([]byte, *Error) {
 		octets = octets[:(p.Bits()+7)/8]
 	}
 	return append(out, octets...), nil
+}
+
+// putPSID puts a port set's identifier: its length, and its bits at the left
+// end of a field of 16 (RFC 7598 §4.5, RFC 7618 §3).
+func putPSID(out []byte, s string) ([]byte, *Error) {
+	id, length, ok := strings.Cut(s, "/")
+	n, err := strconv.ParseUint(id, 0, 16)
+	bits, err2 := strconv.ParseUint(length, 10, 8)
+	switch {
+	case !ok || err != nil || err2 != nil || bits > 16:
+		return nil, wrong("%s is not a port set such as 52/8: its identifier, and the number of that one's bits, up to 16", show(s))
+	case n>>bits != 0:
+		return nil, wrong("%s: %d does not fit into %s", s, n, count(int(bits), "bit"))
+	}
+	return binary.BigEndian.AppendUint16(append(out, byte(bits)), uint16(n<<(16-bits))), nil
 }
 
 // Usage is what a value of the option looks like, in a few words.

@@ -70,6 +70,8 @@ func readTable(all map[Space]*spaceTable, text string) error {
 			// Sub-options have fewer columns filled, and the same places.
 			d.ORO, d.Singleton = col[5], col[6] == "Yes"
 			d.RFC, d.Note = col[7], strings.Join(col[8:], " ")
+			d.repeats = col[6] == "No" || d.Space == NTP6 || strings.Contains(d.Note, "more than once")
+			d.repeats = d.repeats || d.Space == DHCP6 && col[1] == "98" // RFC 7600 §4.9: one for each rule, whatever the column says
 			d.mayVoid = strings.HasPrefix(d.Note, "may be empty")
 		} else {
 			d.RFC, d.Note = col[6], strings.Join(col[7:], " ")

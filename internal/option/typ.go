@@ -32,6 +32,7 @@ const (
 	kPrefix // u8 length, then as many octets as that needs
 	kPrefix4
 	kPrefix16
+	kPSID
 	kRoute
 	kHosts
 	kTLV8
@@ -48,7 +49,7 @@ var kindNames = map[string]kind{
 	"u8": kU8, "u16": kU16, "u32": kU32, "u64": kU64, "i32": kI32, "bool": kBool,
 	"str": kStr, "strz": kStrZ, "url": kURL, "bytes": kBytes,
 	"fqdn": kFQDN, "fqdnc": kFQDNC, "name": kName, "name81": kName81,
-	"prefix": kPrefix, "prefix4": kPrefix4, "prefix16": kPrefix16,
+	"prefix": kPrefix, "prefix4": kPrefix4, "prefix16": kPrefix16, "psid": kPSID,
 	"route": kRoute, "hosts": kHosts, "tlv8": kTLV8, "tlv16": kTLV16,
 	"rec": kRec, "len8": kLen8, "len16": kLen16, "count8": kCount8,
 }
@@ -85,6 +86,8 @@ func (t *typ) size() int {
 		return 4
 	case kPrefix4:
 		return 5
+	case kPSID:
+		return 3
 	case kU64:
 		return 8
 	case kIPv6:

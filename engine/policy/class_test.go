@@ -121,7 +121,7 @@ func TestEveryMatcher(t *testing.T) {
 		if got := inClasses(&spec, &m.In); got != c.want {
 			t.Errorf("%s: %q, want %q", c.what, got, c.want)
 		}
-		if !m.Open.empty() {
+		if !m.Open.Empty() {
 			t.Errorf("%s: open without an expression", c.what)
 		}
 		if n := testing.AllocsPerRun(10, func() { p.Classify(&c.f, &m) }); n != 0 {
@@ -224,8 +224,8 @@ func TestExpressions(t *testing.T) {
 			Packet: packet{60: "docsis3.0", 93: "\x00\x07", 43: "\x01\x01x"},
 		}
 		m := members(p, f)
-		if m.In.Has(0) != c.want || !m.Open.empty() {
-			t.Errorf("%s is %v, open %v", c.text, m.In.Has(0), !m.Open.empty())
+		if m.In.Has(0) != c.want || !m.Open.Empty() {
+			t.Errorf("%s is %v, open %v", c.text, m.In.Has(0), !m.Open.Empty())
 		}
 		f.Packet = nil
 		if m := members(p, f); !m.Open.Has(0) || m.In.Has(0) {
@@ -338,13 +338,13 @@ func TestClassSet(t *testing.T) {
 		s.Add(i)
 	}
 	var got []int
-	for i := s.first(0); i >= 0; i = s.first(i + 1) {
+	for i := s.First(0); i >= 0; i = s.First(i + 1) {
 		got = append(got, i)
 	}
 	if !slices.Equal(got, []int{0, 63, 64, 200, 511}) {
 		t.Errorf("members are %v", got)
 	}
-	if s.first(512) != -1 || s.Has(1) || !s.Has(200) {
+	if s.First(512) != -1 || s.Has(1) || !s.Has(200) {
 		t.Error("members that are none")
 	}
 }

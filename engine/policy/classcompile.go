@@ -10,8 +10,9 @@ import (
 
 // A classCompiler turns Matches into nodes and atoms.
 type classCompiler struct {
-	*builder
-	c     *classes
+	*MatcherSpec
+	c     *Matcher
+	fail  func(format string, args ...any)
 	known map[string]uint16 // atoms
 	where string
 	nodes int
@@ -135,7 +136,7 @@ func (x *classCompiler) member(name string) node {
 	a, _ := x.atom(fmt.Sprintf("assigned %d", i))
 	x.c.assigned[i] = []uint16{a}
 	n := node{by: MatchAny, of: []node{{atom: a}}}
-	if m := x.spec.Classes[i].match(); m != nil {
+	if m := x.Classes[i].Match; m != nil {
 		x.path = append(x.path, name)
 		n.of = append(n.of, x.compile(m))
 		x.path = x.path[:len(x.path)-1]
@@ -161,28 +162,17 @@ func (x *classCompiler) atom(key string) (a uint16, fresh bool) {
 // leaf is the atom of a condition on one value.
 func (x *classCompiler) leaf(m *Match) node {
 	c := x.c
+	c.uses |= 1 << m.By
 	value := m.Value
-	var t *table
-	switch m.By {
-	case MatchVendorClass:
-		t = &c.vendorClass
-	case MatchUserClass:
-		t = &c.userClass
+	by := m.By
+	if by == MatchVendorClass && x.IPv6 && m.Enterprise != 0 {
+		by = MatchVendorID
+		c.uses |= 1 << by
+	}
+	switch by {
 	case MatchVendorID:
-		t = &c.vendorID
 		value = append(binary.BigEndian.AppendUint32(nil, m.Enterprise), m.Value...)
-	case MatchMAC:
-		t = &c.mac
-	case MatchClientID:
-		t = &c.clientID
-	case MatchCircuit:
-		t = &c.circuit
-	case MatchRemote:
-		t = &c.remote
-	case MatchSubscriber:
-		t = &c.subscriber
-	case MatchRelayID:
-		t = &c.relayID
+	case MatchVendorClass, MatchUserClass, MatchMAC, MatchClientID, MatchCircuit, MatchRemote, MatchSubscriber, MatchRelayID:
 	case MatchKnown, MatchRelay, MatchArch, MatchLink:
 		return x.other(m)
 	default:
@@ -193,10 +183,9 @@ func (x *classCompiler) leaf(m *Match) node {
 		x.fail("%s: a condition without a value", x.where)
 		return node{by: MatchAny}
 	}
-	a, fresh := x.atom(fmt.Sprintf("%d %v %x", m.By, m.Prefix, value))
+	a, fresh := x.atom(fmt.Sprintf("%d %v %x", by, m.Prefix, value))
 	if fresh {
-		t.put(string(value), m.Prefix, a)
-		c.usesRelay = c.circuit.used || c.remote.used || c.subscriber.used || c.relayID.used
+		c.tables[by].put(string(value), m.Prefix, a)
 	}
 	return node{atom: a}
 }
@@ -213,20 +202,19 @@ func (x *classCompiler) other(m *Match) node {
 		}
 	case MatchRelay:
 		n := m.Net.Masked()
-		if !n.IsValid() || !n.Addr().Is4() {
-			x.fail("%s: %v is not an IPv4 prefix", x.where, m.Net)
+		if !n.IsValid() || n.Addr().Is4() == x.IPv6 {
+			x.fail("%s: %v is not an %s prefix", x.where, m.Net, family(x.IPv6))
 			return node{by: MatchAny}
 		}
 		if a, fresh = x.atom("relay " + n.String()); fresh {
 			if c.nets == nil {
 				c.nets = map[netKey][]uint16{}
 			}
-			key := netKey{ip4(n.Addr()), uint8(n.Bits())}
+			key := netKeyOf(n)
 			c.nets[key] = []uint16{a}
 			if !slices.Contains(c.netBits, key.bits) {
 				c.netBits = append(c.netBits, key.bits)
 			}
-			c.usesGiaddr = true
 		}
 	case MatchArch:
 		if a, fresh = x.atom(fmt.Sprintf("arch %d", m.Number)); fresh {
@@ -239,7 +227,7 @@ func (x *classCompiler) other(m *Match) node {
 		l := m.Link
 		port, ok := uint16(anyPort), true
 		if l.Port != "" {
-			port, ok = x.ports[l.Port]
+			port, ok = x.Ports[l.Port]
 		}
 		if !ok || l.Outer > 4094 || l.Inner > 4094 || l.Inner != 0 && l.Outer == 0 {
 			x.fail("%s: no such link: interface %s, VLAN %d, %d", x.where, l.Port, l.Outer, l.Inner)
@@ -260,13 +248,19 @@ func (x *classCompiler) other(m *Match) node {
 func (x *classCompiler) expression(text string) node {
 	a, fresh := x.atom("expr " + text)
 	if fresh {
-		e, err := compileExpr(text)
+		p, err := x.Expr(text)
 		if err != nil {
 			x.fail("%s: %w", x.where, err)
 			return node{by: MatchAny}
 		}
-		e.atom = a
-		x.c.exprs = append(x.c.exprs, e)
+		x.c.exprs = append(x.c.exprs, &expression{a, p})
 	}
 	return node{atom: a, expr: true}
+}
+
+func family(v6 bool) string {
+	if v6 {
+		return "IPv6"
+	}
+	return "IPv4"
 }

@@ -49,110 +49,39 @@ func (m *Membership) Clear() { m.In, m.Open = ClassSet{}, ClassSet{} }
 // each class.
 func (p *Policy) Classify(f *Facts, m *Membership) {
 	c := p.classes
-	m.Clear()
 	if c == nil {
+		m.Clear()
 		return
 	}
-	clear(m.atoms[:(len(c.atoms)+63)/64])
-	m.awake = c.always
-	m.opaque = true
-
-	if t := &c.vendorClass; t.used {
-		c.lookup(t, f.VendorClass, m)
-	}
-	if t := &c.userClass; t.used && len(f.UserClass) > 0 {
+	c.Begin(m)
+	c.See(MatchVendorClass, f.VendorClass, m)
+	if c.Uses(MatchUserClass) && len(f.UserClass) > 0 {
 		c.userClasses(f, m)
 	}
-	if t := &c.vendorID; t.used {
+	if c.Uses(MatchVendorID) {
 		c.vendorIdent(f.VendorIdent, m)
 		c.vendorIdent(f.VendorInfo, m)
 	}
-	if t := &c.mac; t.used {
-		c.lookup(t, f.Client.HW, m)
-	}
-	if t := &c.clientID; t.used {
-		c.lookup(t, f.Client.ClientID, m)
-	}
-	if c.usesRelay {
+	c.See(MatchMAC, f.Client.HW, m)
+	c.See(MatchClientID, f.Client.ClientID, m)
+	if c.uses&usesRelay != 0 {
 		c.relayOptions(f.Client.Relay, m)
 	}
-	if c.usesGiaddr && f.Giaddr != 0 {
-		for _, n := range c.netBits {
-			c.hit(c.nets[netKey{f.Giaddr & maskOf(n), n}], m)
-		}
+	if c.Uses(MatchRelay) && f.Giaddr != 0 {
+		c.seeNet(0, uint64(f.Giaddr), m)
 	}
-	if len(c.arch) > 0 {
-		for a := f.Arch; len(a) >= 2; a = a[2:] {
-			c.hit(c.arch[binary.BigEndian.Uint16(a)], m)
-		}
+	if c.Uses(MatchArch) {
+		c.SeeArch(f.Arch, m)
 	}
-	if len(c.links) > 0 {
-		c.linkOf(f, m)
+	if c.Uses(MatchLink) {
+		c.SeeLink(f.Port, f.NTags, f.VLAN, m)
 	}
 	if r := f.Reservation; r != nil {
-		c.hit(c.known, m)
-		if !r.classes.empty() {
-			for i := r.classes.first(0); i >= 0; i = r.classes.first(i + 1) {
-				c.hit(c.assigned[i], m)
-			}
-		}
+		c.SeeReservation(&r.classes, m)
 	}
-	if m.awake.empty() {
-		return
-	}
-	c.run(m)
-	if f.Packet == nil || m.Open.empty() {
-		return
-	}
-	// The classes that an expression decides: evaluate it, then run again.
-	for _, x := range c.exprs {
-		if x.eval(f) {
-			m.atoms[x.atom>>6] |= 1 << (x.atom & 63)
-		}
-	}
-	m.opaque = false
-	m.awake, m.Open = m.Open, ClassSet{}
-	c.run(m)
-}
-
-// run evaluates the programs of the classes that are awake.
-func (c *classes) run(m *Membership) {
-	for i := m.awake.first(0); i >= 0; i = m.awake.first(i + 1) {
-		switch c.programs[i].eval(m) {
-		case yes:
-			m.In.Add(i)
-		case unclear:
-			m.Open.Add(i)
-		}
-	}
-}
-
-// hit makes atoms true, and with them the classes that ask for nothing else.
-func (c *classes) hit(atoms []uint16, m *Membership) {
-	for _, a := range atoms {
-		m.atoms[a>>6] |= 1 << (a & 63)
-		at := &c.atoms[a]
-		for _, i := range at.decides {
-			m.In.Add(int(i))
-		}
-		for _, i := range at.wakes {
-			m.awake.Add(int(i))
-		}
-	}
-}
-
-// lookup hits what matches a value, whole or by its beginning.
-func (c *classes) lookup(t *table, value []byte, m *Membership) {
-	if len(value) == 0 {
-		return
-	}
-	if t.exact != nil {
-		c.hit(t.exact[string(value)], m)
-	}
-	for i := range t.prefixes {
-		if n := t.prefixes[i].n; n <= len(value) {
-			c.hit(t.prefixes[i].of[string(value[:n])], m)
-		}
+	c.Run(m)
+	if f.Packet != nil && !m.Open.Empty() {
+		c.Evaluate(m, f.value)
 	}
 }
 
@@ -161,11 +90,11 @@ func (c *classes) lookup(t *table, value []byte, m *Membership) {
 // and so is what cannot be a list.
 func (c *classes) userClasses(f *Facts, m *Membership) {
 	if IsMicrosoft(f.VendorClass) || !UserClassList(f.UserClass) {
-		c.lookup(&c.userClass, f.UserClass, m)
+		c.See(MatchUserClass, f.UserClass, m)
 		return
 	}
 	for u := f.UserClass; len(u) > 0; u = u[1+int(u[0]):] {
-		c.lookup(&c.userClass, u[1:1+int(u[0])], m)
+		c.See(MatchUserClass, u[1:1+int(u[0])], m)
 	}
 }
 
@@ -199,12 +128,13 @@ func IsMicrosoft(vendorClass []byte) bool {
 // again (RFC 3925 §3, §4).
 func (c *classes) vendorIdent(v []byte, m *Membership) {
 	for len(v) >= 5 && 5+int(v[4]) <= len(v) {
-		n := copy(m.key[:4], v)
-		n += copy(m.key[4:], v[5:5+int(v[4])])
-		c.lookup(&c.vendorID, m.key[:n], m)
+		c.SeeVendor(binary.BigEndian.Uint32(v), v[5:5+int(v[4])], m)
 		v = v[5+int(v[4]):]
 	}
 }
+
+// usesRelay are the conditions on option 82.
+const usesRelay = 1<<MatchCircuit | 1<<MatchRemote | 1<<MatchSubscriber | 1<<MatchRelayID
 
 func (c *classes) relayOptions(relay []byte, m *Membership) {
 	for len(relay) >= 2 {
@@ -212,35 +142,17 @@ func (c *classes) relayOptions(relay []byte, m *Membership) {
 		if n > len(relay) {
 			return
 		}
-		var t *table
 		switch relay[0] {
 		case subCircuitID:
-			t = &c.circuit
+			c.See(MatchCircuit, relay[2:n], m)
 		case subRemoteID:
-			t = &c.remote
+			c.See(MatchRemote, relay[2:n], m)
 		case subSubscriberID:
-			t = &c.subscriber
+			c.See(MatchSubscriber, relay[2:n], m)
 		case subRelayID:
-			t = &c.relayID
-		}
-		if t != nil && t.used {
-			c.lookup(t, relay[2:n], m)
+			c.See(MatchRelayID, relay[2:n], m)
 		}
 		relay = relay[n:]
-	}
-}
-
-// linkOf hits the interface, its outer VLAN and its inner one; and the same of
-// any interface.
-func (c *classes) linkOf(f *Facts, m *Membership) {
-	for _, port := range [...]uint16{f.Port, anyPort} {
-		c.hit(c.links[linkKey(port, 0, 0)], m)
-		if f.NTags > 0 && f.VLAN[0] != 0 {
-			c.hit(c.links[linkKey(port, f.VLAN[0], 0)], m)
-			if f.NTags > 1 && f.VLAN[1] != 0 {
-				c.hit(c.links[linkKey(port, f.VLAN[0], f.VLAN[1])], m)
-			}
-		}
 	}
 }
 

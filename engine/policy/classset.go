@@ -28,23 +28,26 @@ func (s *ClassSet) Meets(o *ClassSet) bool {
 	return false
 }
 
-func (s *ClassSet) empty() bool { return *s == ClassSet{} }
+// Empty says whether no class is in the set.
+func (s *ClassSet) Empty() bool { return *s == ClassSet{} }
 
-func (s *ClassSet) union(o *ClassSet) {
+// Union adds the classes of another set.
+func (s *ClassSet) Union(o *ClassSet) {
 	for i := range s {
 		s[i] |= o[i]
 	}
 }
 
-func (s *ClassSet) and(o *ClassSet) (both ClassSet) {
+// And is the classes that both sets have.
+func (s *ClassSet) And(o *ClassSet) (both ClassSet) {
 	for i := range s {
 		both[i] = s[i] & o[i]
 	}
 	return both
 }
 
-// first is the lowest class of the set at or after i; -1: none.
-func (s *ClassSet) first(i int) int {
+// First is the lowest class of the set at or after i; -1: none.
+func (s *ClassSet) First(i int) int {
 	for w := i >> 6; w < classWords; w++ {
 		word := s[w]
 		if w == i>>6 {

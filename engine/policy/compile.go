@@ -89,7 +89,7 @@ func (p *Policy) merge(from *layers, in *ClassSet) *OptionSet {
 		}
 	}
 	var classes []int // the client's, first to last
-	for i := in.first(0); i >= 0; i = in.first(i + 1) {
+	for i := in.First(0); i >= 0; i = in.First(i + 1) {
 		classes = append(classes, i)
 	}
 	for i := layerCount - 1; i >= 0; i-- {

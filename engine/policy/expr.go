@@ -129,9 +129,12 @@ func substring(s string, start, n int) string {
 	return s[start : start+min(n, len(s)-start)]
 }
 
-func compileExpr(text string) (*expression, error) {
+func compileExpr(text string) (*vm.Program, error) { return CompileExpr(text, &exprEnv{}) }
+
+// CompileExpr compiles an expression whose names are the fields of env.
+func CompileExpr(text string, env any) (*vm.Program, error) {
 	options := []expr.Option{
-		expr.Env(&exprEnv{}), expr.AsBool(), expr.DisableAllBuiltins(), expr.MaxNodes(1000),
+		expr.Env(env), expr.AsBool(), expr.DisableAllBuiltins(), expr.MaxNodes(1000),
 	}
 	for _, name := range []string{"lower", "upper", "len", "trim", "split"} {
 		options = append(options, expr.EnableBuiltin(name))
@@ -144,7 +147,7 @@ func compileExpr(text string) (*expression, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expression %q: %w", text, err)
 	}
-	return &expression{program: p}, nil
+	return p, nil
 }
 
 // noLoops finds what would repeat a part of the program.
@@ -167,9 +170,9 @@ func CheckExpr(text string) error {
 	return err
 }
 
-// eval is the expression's value. What cannot be evaluated, such as unhex of
+// value is an expression's value. What cannot be evaluated, such as unhex of
 // what is not hexadecimal, is not true.
-func (x *expression) eval(f *Facts) bool {
+func (f *Facts) value(p *vm.Program) bool {
 	e := exprEnvs.Get().(*exprEnv)
 	defer exprEnvs.Put(e)
 	e.facts = f
@@ -177,7 +180,7 @@ func (x *expression) eval(f *Facts) bool {
 	e.HType = int(f.Client.HType)
 	e.Giaddr = f.Giaddr.String()
 	e.Known = f.Reservation != nil
-	v, err := e.vm.Run(x.program, e)
+	v, err := e.vm.Run(p, e)
 	e.facts = nil
 	yes, _ := v.(bool)
 	return err == nil && yes

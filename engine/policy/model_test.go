@@ -170,7 +170,7 @@ func FuzzFacts(f *testing.F) {
 		}
 		var m Membership
 		p.Classify(&facts, &m)
-		if !m.Open.empty() {
+		if !m.Open.Empty() {
 			t.Error("open with a packet")
 		}
 		var keys [MaxLimits]LimitKey

@@ -34,13 +34,13 @@ func (b *builder) poolRule(where string, ps *PoolSpec, ss *SubnetSpec) poolRule 
 	return r
 }
 
-func (r *poolRule) guarded() bool { return len(r.need) > 0 || !r.deny.empty() }
+func (r *poolRule) guarded() bool { return len(r.need) > 0 || !r.deny.Empty() }
 
 func (r *poolRule) names(to *ClassSet) {
 	for i := range r.need {
-		to.union(&r.need[i])
+		to.Union(&r.need[i])
 	}
-	to.union(&r.deny)
+	to.Union(&r.deny)
 }
 
 func (r *poolRule) allows(in *ClassSet) bool {
@@ -72,8 +72,8 @@ func (p *Policy) Pools(s *Subnet, in *ClassSet, bootp bool, room *[]lease.PoolID
 // those of the first of its classes that has any, of the pool, of the subnet.
 func (p *Policy) Times(at *Subnet, addr lease.IP4, in *ClassSet) *Times {
 	if c := p.classes; c != nil && c.times.Meets(in) {
-		both := c.times.and(in)
-		return c.rules[both.first(0)].times
+		both := c.times.And(in)
+		return c.rules[both.First(0)].times
 	}
 	if r := at.scope.rangeOf(addr); r != nil && r.times != nil {
 		return r.times
@@ -92,7 +92,7 @@ func (p *Policy) Boot(at *Subnet, r *Reservation, in *ClassSet, room *Boot) *Boo
 	}
 	*room = at.Boot
 	if classes {
-		both := c.boot.and(in)
+		both := c.boot.And(in)
 		for i := classWords*64 - 1; i >= 0; i-- {
 			if both.Has(i) {
 				*room = c.rules[i].boot.Over(*room)
@@ -112,7 +112,7 @@ func (p *Policy) Denied(m *Membership) bool {
 	if c == nil {
 		return false
 	}
-	return c.deny >= 0 && m.In.Has(c.deny) || c.allow >= 0 && !m.In.Has(c.allow) || c.drop.Meets(&m.In)
+	return c.Matcher.Denied(m) || c.drop.Meets(&m.In)
 }
 
 // HasClasses says whether Classify can find anything.
@@ -121,7 +121,7 @@ func (p *Policy) HasClasses() bool { return p.classes != nil }
 // Undecided says whether the answer to a client on the link of s depends on a
 // class that is open.
 func (p *Policy) Undecided(s *Subnet, m *Membership) bool {
-	if m.Open.empty() {
+	if m.Open.Empty() {
 		return false
 	}
 	return p.classes.effects.Meets(&m.Open) || s.named.Meets(&m.Open)
@@ -156,11 +156,11 @@ func (b *builder) nameClasses() {
 		sc := &b.p.Scopes[i]
 		var named ClassSet
 		for _, s := range sc.subnets {
-			named.union(&s.named)
-			named.union(&s.Options.classes)
+			named.Union(&s.named)
+			named.Union(&s.Options.classes)
 		}
 		for j := range sc.ranges {
-			named.union(&sc.ranges[j].options.classes)
+			named.Union(&sc.ranges[j].options.classes)
 		}
 		for j := range sc.reservations.tables {
 			for _, r := range sc.reservations.tables[j].hw {
@@ -179,9 +179,9 @@ func (b *builder) nameClasses() {
 // classesOf adds the classes that a reservation's options name.
 func (r *Reservation) classesOf(named *ClassSet) {
 	if r.sets.fixed != nil {
-		named.union(&r.sets.fixed.classes)
+		named.Union(&r.sets.fixed.classes)
 	}
 	for _, o := range r.sets.over {
-		named.union(&o.classes)
+		named.Union(&o.classes)
 	}
 }

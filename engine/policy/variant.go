@@ -45,7 +45,7 @@ func (p *Policy) ForClasses(o *OptionSet, in *ClassSet) *OptionSet {
 	if o == nil || !o.classes.Meets(in) {
 		return o
 	}
-	key := o.classes.and(in)
+	key := o.classes.And(in)
 	if x := o.hot.Load(); x != nil && x.in == key {
 		return x.set
 	}

@@ -27,6 +27,7 @@ func compile(cfg *config.Config, facts map[int]port.Facts) (*policy.Policy, erro
 	spec.Filters = policy.FilterSpec{
 		Deny: matches(cfg.Filters.Deny), Allow: matches(cfg.Filters.Allow), Enforce: cfg.Filters.Enforce,
 	}
+	spec.Limits = limits(cfg.Limits)
 	spec.Precedence = []policy.Identifier{} // nil has a meaning of its own
 	for _, id := range cfg.ReservationOrder {
 		spec.Precedence = append(spec.Precedence, identifiers[id])
@@ -86,6 +87,7 @@ func subnet(s *config.Subnet) policy.SubnetSpec {
 		Classes:       s.Classes,
 		Deny:          s.Deny,
 		VSS:           s.VSS,
+		Limit:         s.Limit,
 	}
 	for i := range s.Pools {
 		p := &s.Pools[i]

@@ -91,7 +91,7 @@ type Query struct {
 	pools  []lease.PoolID            // that it may use, where not all are
 	boot   policy.Boot               // what Answer.Boot points to where it is put together
 	fqdn   [255]byte                 // value of option 81 of the answer
-	keys   [policy.MaxLimits]policy.LimitKey
+	keys   [policy.MaxLimitKeys]policy.LimitKey
 	own    Own // what Answer.Own points to
 }
 

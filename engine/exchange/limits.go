@@ -161,7 +161,7 @@ func (d *decision) within(addr lease.IP4) bool {
 	}
 	d.Seed(d.p)
 	own := d.current(addr)
-	for _, k := range d.limitKeys() {
+	for _, k := range d.limitKeys(addr) {
 		s := d.limits.shard(k.Hash)
 		s.mu.Lock()
 		x := s.lists[k.Hash]
@@ -174,8 +174,9 @@ func (d *decision) within(addr lease.IP4) bool {
 	return true
 }
 
-func (d *decision) limitKeys() []policy.LimitKey {
-	return d.p.LimitKeys(&d.req.Client, &d.q.class.In, &d.q.keys)
+// limitKeys are what a lease of addr counts for.
+func (d *decision) limitKeys(addr lease.IP4) []policy.LimitKey {
+	return d.p.LimitKeys(&d.req.Client, d.p.SubnetOf(addr), &d.q.class.In, &d.q.keys)
 }
 
 // current is the address that the client has a lease of, if it is another one.
@@ -196,7 +197,7 @@ func (d *decision) commit(addr lease.IP4, valid uint32) (lease.Outcome, lease.Gr
 	}
 	d.Seed(d.p)
 	own := d.current(addr)
-	keys := d.limitKeys()
+	keys := d.limitKeys(addr)
 	for i, k := range keys {
 		if !d.acquire(k, addr, own) {
 			for _, k := range keys[:i] {
@@ -283,7 +284,7 @@ func (d *decision) ended(s *policy.Subnet, addr lease.IP4) {
 	}
 	d.res = s.Reservation(&d.req.Client)
 	d.gather()
-	for _, k := range d.limitKeys() {
+	for _, k := range d.limitKeys(addr) {
 		s := d.limits.shard(k.Hash)
 		s.mu.Lock()
 		if x := s.lists[k.Hash]; x != nil {

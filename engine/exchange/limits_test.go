@@ -150,10 +150,41 @@ func TestLimitsAfterARestartAndAReload(t *testing.T) {
 }
 
 // Many workers, few lines: of all that ask at the same moment no more get a lease
-// than may, and all that may do.
+// than may, and all that may do. The same for each kind of limit.
 func TestLimitsAreNotOvershot(t *testing.T) {
-	const workers, max, rounds = 8, 3, 60
-	b := newBench(t, perCircuit(max), func(s *policy.Spec) {
+	const max = 3
+	oneMAC := func(q *Query) { q.Client.ClientID, q.Client.HW = q.Client.HW, hw(1) }
+	for _, tt := range []struct {
+		name  string
+		limit func(*policy.Spec)
+		edit  func(*Query)
+	}{
+		{"circuit", perCircuit(max), func(*Query) {}},
+		{"remote", limit(policy.LimitSpec{By: policy.LimitRemote, Max: max}), func(q *Query) { q.Client.Relay = sub(2, 'r') }},
+		{"mac", limit(policy.LimitSpec{By: policy.LimitMAC, Max: max}), oneMAC},
+		{"class", func(s *policy.Spec) {
+			s.Classes = []policy.ClassSpec{classOf("line", policy.Match{By: policy.MatchCircuit, Value: []byte("c")})}
+			s.Limits = []policy.LimitSpec{{By: policy.LimitClass, Class: "line", Max: max}}
+		}, func(*Query) {}},
+		{"subnet", func(s *policy.Spec) { s.Subnets[1].Limit = max }, func(*Query) {}},
+		{"all at once", func(s *policy.Spec) {
+			s.Subnets[1].Limit = max + 1
+			s.Limits = []policy.LimitSpec{{By: policy.LimitMAC, Max: max}, {By: policy.LimitCircuit, Max: max}}
+		}, oneMAC},
+	} {
+		t.Run(tt.name, func(t *testing.T) { notOvershot(t, max, tt.limit, tt.edit) })
+	}
+}
+
+func notOvershot(t *testing.T, max byte, limit func(*policy.Spec), edit func(*Query)) {
+	const workers, rounds = 8, 20
+	at := func(q Query) Query {
+		q = atLine('c', q)
+		edit(&q)
+		return q
+	}
+	onLine := func(q *Query) { *q = at(*q) }
+	b := newBench(t, limit, func(s *policy.Spec) {
 		s.Subnets[1].Pools[0].Ranges = []policy.Range{{First: addr("10.1.0.10"), Last: addr("10.1.9.255")}}
 	})
 	var batches [workers]*lease.Batch
@@ -170,7 +201,7 @@ func TestLimitsAreNotOvershot(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(uint64(round), uint64(w)))
 				for i := range 6 {
 					n := byte(10*w + i)
-					q := atLine('c', discover(n))
+					q := at(discover(n))
 					var a Answer
 					b.server.Decide4(b.policy, &q, b.now, batches[w], &a)
 					want := a.Yiaddr
@@ -178,12 +209,12 @@ func TestLimitsAreNotOvershot(t *testing.T) {
 						// It insists on an address all the same, as others do on the same one.
 						want = ip("10.1.2.0") + lease.IP4(rnd.IntN(4))
 					}
-					q = atLine('c', selecting(n, want.String(), ours1))
+					q = at(selecting(n, want.String(), ours1))
 					b.server.Decide4(b.policy, &q, b.now, batches[w], &a)
 					if a.Type != Ack {
 						continue
 					}
-					mine := atLine('c', release(n, want.String()))
+					mine := at(release(n, want.String()))
 					if rnd.IntN(2) == 0 {
 						b.server.Decide4(b.policy, &mine, b.now, batches[w], &a)
 						continue
@@ -204,7 +235,7 @@ func TestLimitsAreNotOvershot(t *testing.T) {
 		for _, g := range granted {
 			kept += len(g)
 		}
-		if bound > max || bound != kept {
+		if bound > int(max) || bound != kept {
 			t.Fatalf("round %d: %d leases on the line, %d granted; %d are allowed", round, bound, kept, max)
 		}
 		for _, g := range granted {
@@ -213,19 +244,36 @@ func TestLimitsAreNotOvershot(t *testing.T) {
 			}
 		}
 		for n := byte(200); n < 200+max; n++ {
-			b.lease(n, onLine('c'))
+			b.lease(n, onLine)
 		}
-		b.wantSilence(b.send(atLine('c', discover(210))), frame.Filtered)
+		b.wantSilence(b.send(at(discover(210))), frame.Filtered)
 		for n := byte(200); n < 200+max; n++ {
-			q := atLine('c', discover(n))
+			q := at(discover(n))
 			o := b.send(q)
-			b.wantSilence(b.send(atLine('c', release(n, o.Yiaddr.String()))), frame.Released)
+			b.wantSilence(b.send(at(release(n, o.Yiaddr.String()))), frame.Released)
 		}
 		for w := range batches {
 			batches[w].Reset()
 		}
 		b.batch.Reset()
 	}
+}
+
+// A limit for a subnet counts the leases in it, whoever has them, and no others.
+func TestLimitPerSubnet(t *testing.T) {
+	b := newBench(t, func(s *policy.Spec) { s.Subnets[1].Limit = 2 })
+	first := b.lease(1, onLine('c'))
+	b.lease(2, onLine('d'))
+	b.wantSilence(b.send(atLine('e', discover(3))), frame.Filtered)
+	b.lease(3) // in another subnet
+	b.server = Server{Table: b.server.Table}
+	b.wantSilence(b.send(atLine('e', discover(4))), frame.Filtered) // after a restart too
+	b.wantAck(b.send(atLine('c', renewing(1, first.String()))), first.String())
+	b.send(release(1, first.String()))
+	b.lease(4, onLine('e'))
+	b.reload(func(s *policy.Spec) { s.Subnets[1].Limit = 3 })
+	b.lease(5, onLine('e'))
+	b.wantSilence(b.send(atLine('e', discover(6))), frame.Filtered)
 }
 
 // Clients that come once and never again leave nothing behind for ever.

@@ -63,6 +63,7 @@ func Build(spec Spec) (*Policy, error) {
 	b.checkOptions("global", spec.Options)
 	b.addRules()
 	b.addScopes()
+	b.addLimits()
 	if len(b.errs) == 0 {
 		b.p.prefixes = flatten(b.p.Subnets)
 		b.addLinks()

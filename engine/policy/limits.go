@@ -31,8 +31,12 @@ type LimitSpec struct {
 	Class string
 }
 
-// MaxLimits is the number of limits that a policy may have.
-const MaxLimits = 8
+// MaxLimits is the number of limits that a policy may have, and MaxLimitKeys how
+// many a lease can count for: one more, as its subnet may have a limit too.
+const (
+	MaxLimits    = 8
+	MaxLimitKeys = MaxLimits + 1
+)
 
 // A limit is a LimitSpec, compiled.
 type limit struct {
@@ -53,14 +57,19 @@ type LimitKey struct {
 var limitSeed = maphash.MakeSeed()
 
 // HasLimits says whether LimitKeys can return any.
-func (p *Policy) HasLimits() bool { return len(p.limits) > 0 }
+func (p *Policy) HasLimits() bool { return p.limitsID != 0 }
 
 // LimitsID changes when the limits do.
 func (p *Policy) LimitsID() uint64 { return p.limitsID }
 
-// LimitKeys are what a lease of the client counts for.
-func (p *Policy) LimitKeys(c *lease.Client, in *ClassSet, room *[MaxLimits]LimitKey) []LimitKey {
+// LimitKeys are what a lease of the client in subnet at (nil: in none of ours)
+// counts for.
+func (p *Policy) LimitKeys(c *lease.Client, at *Subnet, in *ClassSet, room *[MaxLimitKeys]LimitKey) []LimitKey {
 	n := 0
+	if at != nil && at.limit.Max != 0 {
+		room[n] = at.limit
+		n++
+	}
 	for i := range p.limits {
 		l := &p.limits[i]
 		if l.class >= 0 && !in.Has(l.class) {
@@ -89,18 +98,19 @@ type Recall struct {
 	client lease.Client
 	facts  Facts
 	in     Membership
-	keys   [MaxLimits]LimitKey
+	keys   [MaxLimitKeys]LimitKey
 }
 
 // KeysOf are the LimitKeys of a lease in the table, valid until the next call.
 func (p *Policy) KeysOf(e *lease.Entry, r *Recall) []LimitKey {
 	r.client = lease.Client{Kind: e.Kind, HType: e.HType, HW: e.HW, ID: e.ID, ClientID: e.ClientID, Relay: e.Relay}
 	r.facts = Facts{Client: &r.client}
-	if s := p.SubnetOf(e.Addr); s != nil {
+	s := p.SubnetOf(e.Addr)
+	if s != nil {
 		r.facts.Reservation = s.Reservation(&r.client)
 	}
 	p.Classify(&r.facts, &r.in)
-	return p.LimitKeys(&r.client, &r.in.In, &r.keys)
+	return p.LimitKeys(&r.client, s, &r.in.In, &r.keys)
 }
 
 func (b *builder) addLimits() {
@@ -133,7 +143,18 @@ func (b *builder) addLimits() {
 		b.p.limits = append(b.p.limits, l)
 		maphash.WriteComparable(&h, *s)
 	}
-	if len(b.p.limits) > 0 {
+	subnets := false
+	for i := range b.p.Subnets {
+		s := &b.p.Subnets[i]
+		max := b.subs[i].spec.Limit
+		if max == 0 {
+			continue
+		}
+		subnets = true
+		s.limit = LimitKey{Hash: maphash.Comparable(limitSeed, b.subs[i].spec.Prefix), Max: max}
+		maphash.WriteComparable(&h, s.limit)
+	}
+	if subnets || len(b.p.limits) > 0 {
 		b.p.limitsID = h.Sum64() | 1
 	}
 }

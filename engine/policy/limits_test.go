@@ -53,8 +53,8 @@ func TestLimitKeysOfAMessageAndOfItsLease(t *testing.T) {
 	p := mustBuild(t, spec)
 	c := relayed("\x01", "c1")
 	m := members(p, Facts{Client: &c, Reservation: p.Subnets[0].Reservation(&c)})
-	var room [MaxLimits]LimitKey
-	got := p.LimitKeys(&c, &m.In, &room)
+	var room [MaxLimitKeys]LimitKey
+	got := p.LimitKeys(&c, nil, &m.In, &room)
 	var maxima []uint32
 	seen := map[uint64]bool{}
 	for _, k := range got {
@@ -82,7 +82,7 @@ func TestLimitKeysOfAMessageAndOfItsLease(t *testing.T) {
 	if fewer := mustBuild(t, spec); fewer.LimitsID() == p.LimitsID() || fewer.LimitsID() == 0 {
 		t.Error("other limits are not told apart")
 	}
-	if n := testing.AllocsPerRun(10, func() { p.KeysOf(&e, &r); p.LimitKeys(&c, &m.In, &room) }); n != 0 {
+	if n := testing.AllocsPerRun(10, func() { p.KeysOf(&e, &r); p.LimitKeys(&c, nil, &m.In, &room) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -173,8 +173,8 @@ func FuzzFacts(f *testing.F) {
 		if !m.Open.Empty() {
 			t.Error("open with a packet")
 		}
-		var keys [MaxLimits]LimitKey
-		p.LimitKeys(&c, &m.In, &keys)
+		var keys [MaxLimitKeys]LimitKey
+		p.LimitKeys(&c, nil, &m.In, &keys)
 		p.Subnets[0].Reservation(&c)
 		var room [255]byte
 		v := p.FQDN.Answer(fqdn, &room)

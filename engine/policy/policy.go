@@ -119,6 +119,7 @@ type Subnet struct {
 	VSS []byte
 
 	scope *Scope
+	limit LimitKey // Max 0: none
 	ruled bool     // some pool of Choice is not for everybody
 	named ClassSet // classes that its link's pools and options name
 }

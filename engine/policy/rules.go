@@ -135,7 +135,6 @@ func (b *builder) addRules() {
 	b.addRogueReply()
 	b.addClassList()
 	b.addFQDN()
-	b.addLimits()
 	p.precedence = s.Precedence
 	if p.precedence == nil {
 		p.precedence = DefaultPrecedence

@@ -141,6 +141,8 @@ type SubnetSpec struct {
 	RapidCommit bool
 	// Classes and Deny restrict all pools of the subnet as PoolSpec's do.
 	Classes, Deny []string
+	// Limit bounds how many addresses of the subnet are leased at once; 0: none.
+	Limit uint32
 	// VSS is the virtual private network that the subnet belongs to, type and
 	// identifier as in sub-option 151 (RFC 6607 §3.5); nil: none.
 	VSS []byte

@@ -31,6 +31,7 @@ type Config struct {
 	SilentReboot     bool // no NAK to a client that is unknown here, unless authoritative
 	StrictUserClass  bool // drop messages whose option 77 has not the form of RFC 3004
 	Filters          Filters
+	Limits           []Limit
 	FQDN             FQDN
 	Rogue            Rogue
 
@@ -121,6 +122,7 @@ type Subnet struct {
 	ServerID      netip.Addr   // option 54; not valid: the interface's address
 	Authoritative *bool        // nil: as on the shared network or at the top level
 	RapidCommit   bool
+	Limit         uint32 // of leases at once; 0: none
 	VSS           []byte // virtual private network: type and identifier (RFC 6607)
 	// Classes and Deny restrict all pools.
 	Classes, Deny []string

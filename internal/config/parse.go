@@ -20,7 +20,7 @@ const (
 var topKeys = keySet{
 	known: []string{
 		"interfaces", "state", "durability", "history", "authoritative", "offer-hold", "decline-probation", "identity",
-		"lease", "options", "always-send", "option-definitions", "shared-networks", "subnets", "classes", "filters",
+		"lease", "options", "always-send", "option-definitions", "shared-networks", "subnets", "classes", "filters", "limits",
 		"reservation-order", "silent-reboot", "strict-user-class", "fqdn", "rogue-detection",
 	},
 	others: map[string]string{
@@ -153,6 +153,9 @@ func (c *checker) top(n *node) *Config {
 	}
 	if v := n.get("filters"); v != nil {
 		cfg.Filters = c.filters(root.at("filters"), v)
+	}
+	if v := n.get("limits"); v != nil {
+		cfg.Limits = c.limits(root.at("limits"), v, cfg)
 	}
 	if v := n.get("shared-networks"); v != nil {
 		cfg.Networks = c.networks(root.at("shared-networks"), v, cfg)

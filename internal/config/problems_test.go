@@ -177,7 +177,7 @@ func TestSubnetProblems(t *testing.T) {
 		{"{subnet: '2001:db8::/32', delegate: [], anything: 1}", []string{"1:20: subnets[0].subnet: DHCPv6 is not served yet: 2001:db8::/32"}},
 		{"{subnet: 192.0.2.0/24, pool: [192.0.2.10]}", []string{"1:34: subnets[0].pool: unknown key (did you mean pools?)"}},
 		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], gateway: 192.0.2.1}", []string{"1:55: subnets[0].gateway: unknown key (did you mean options: {routers: …}?)"}},
-		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], limits: 5}", []string{"1:55: subnets[0].limits: is not supported yet"}},
+		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], delegate: 5}", []string{"1:55: subnets[0].delegate: is not supported yet"}},
 		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], relays: [10.0.0.1, 224.0.0.1, 10.0.0.1]}", []string{
 			"1:74: subnets[0].relays[1]: 224.0.0.1 is for multicast",
 			"1:85: subnets[0].relays[2]: 10.0.0.1 is there twice",

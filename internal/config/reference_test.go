@@ -66,7 +66,7 @@ func TestReferenceIsComplete(t *testing.T) {
 
 var keySets = map[string]*keySet{
 	"top": &topKeys, "history": &historyKeys, "interfaces": &interfaceKeys, "lease": &leaseKeys, "option-definitions": &definitionKeys,
-	"shared-networks": &networkKeys, "links": &linkKeys, "filters": &filterKeys, "fqdn": &fqdnKeys, "rogue-detection": &rogueKeys,
+	"shared-networks": &networkKeys, "links": &linkKeys, "filters": &filterKeys, "limits": &limitKeys, "fqdn": &fqdnKeys, "rogue-detection": &rogueKeys,
 	"classes": &classKeys, "match": &matchKeys, "prefix": &prefixKeys, "vendor-id": &vendorIDKeys, "subnets": &subnetKeys, "pools": &poolKeys, "reservations": &reservationKeys,
 }
 

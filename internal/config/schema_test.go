@@ -97,13 +97,16 @@ func schema(t *testing.T) object {
 		"option-definitions": listOf(ref("definition")),
 		"shared-networks":    listOf(ref("network")),
 		"filters":            keys("filters", nil, object{"deny": listOf(ref("match")), "allow": listOf(ref("match"))}),
-		"reservation-order":  listOf(words(identifierWords)),
-		"silent-reboot":      boolean,
-		"fqdn":               keys("fqdn", nil, object{"answer": boolean, "suffix": text}),
-		"rogue-detection":    keys("rogue-detection", nil, object{"state": words(rogueWords), "name": text}),
-		"strict-user-class":  boolean,
-		"subnets":            listOf(ref("subnet")),
-		"classes":            listOf(ref("class")),
+		"limits": listOf(keys("limits", []string{"per", "max"}, object{
+			"per": words(limitWords), "max": object{"type": "integer", "minimum": 1, "maximum": 1<<32 - 1}, "class": text,
+		})),
+		"reservation-order": listOf(words(identifierWords)),
+		"silent-reboot":     boolean,
+		"fqdn":              keys("fqdn", nil, object{"answer": boolean, "suffix": text}),
+		"rogue-detection":   keys("rogue-detection", nil, object{"state": words(rogueWords), "name": text}),
+		"strict-user-class": boolean,
+		"subnets":           listOf(ref("subnet")),
+		"classes":           listOf(ref("class")),
 	})
 	top["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	top["title"] = "xdhcpd configuration"
@@ -159,7 +162,7 @@ func schema(t *testing.T) object {
 			"links":        listOf(ref("link")),
 			"relays":       ref("addresses"),
 			"server-id":    text, "authoritative": boolean, "rapid-commit": boolean,
-			"classes": listOf(text), "deny": listOf(text), "vss": text,
+			"classes": listOf(text), "deny": listOf(text), "vss": text, "limit": object{"type": "integer", "minimum": 1, "maximum": 1<<32 - 1},
 		}),
 		"reservation": keys("reservations", nil, object{
 			"mac": text, "client-id": text, "circuit-id": text, "remote-id": text, "subscriber-id": text,

@@ -14,15 +14,15 @@ import (
 var subnetKeys = keySet{
 	known: []string{
 		"subnet", "pools", "exclude", "lease", "options", "always-send", "reservations", "id", "next-server", "server-name", "boot-file",
-		"links", "relays", "server-id", "authoritative", "rapid-commit", "classes", "deny", "vss",
+		"links", "relays", "server-id", "authoritative", "rapid-commit", "classes", "deny", "vss", "limit",
 	},
-	later: []string{"delegate", "limits"},
+	later: []string{"delegate"},
 	others: map[string]string{
 		"prefix": "subnet", "network": "subnet", "cidr": "subnet", "range": "pools", "pool": "pools",
 		"hosts": "reservations", "static": "reservations", "reservation": "reservations", "lease-time": "lease",
 		"valid-lifetime": "lease", "option-data": "options", "server-hostname": "server-name",
 		"boot-file-name": "boot-file", "filename": "boot-file", "exclusions": "exclude",
-		"interface": "links", "vlan": "links", "relay": "relays", "client-class": "classes", "server-identifier": "server-id",
+		"interface": "links", "limits": "limit", "address-limit": "limit", "vlan": "links", "relay": "relays", "client-class": "classes", "server-identifier": "server-id",
 		"gateway": "options: {routers: …}", "router": "options: {routers: …}", "routers": "options: {routers: …}",
 		"dns": "options: {domain-name-servers: …}",
 	},
@@ -122,6 +122,9 @@ func (c *checker) subnet(p *path, n *node, s *Subnet, above Lease, options [][]O
 	}
 	if v := n.get("vss"); v != nil {
 		s.VSS = c.octets(p.at("vss"), v)
+	}
+	if v := n.get("limit"); v != nil {
+		s.Limit = uint32(c.number(p.at("limit"), v, 1, 1<<32-1))
 	}
 	if v := n.get("classes"); v != nil {
 		s.Classes = c.classList(p.at("classes"), v)

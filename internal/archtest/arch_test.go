@@ -25,9 +25,10 @@ var allowed = map[string][]string{
 	"engine/frame":         {},
 	"engine/xsk":           {"engine/frame", "internal/invariants"},
 	"engine/lease":         {"internal/invariants"},
+	"engine/lease6":        {"engine/lease", "internal/invariants"},
 	"engine/policy":        {"engine/lease"},
 	"engine/exchange":      {"engine/frame", "engine/lease", "engine/policy"},
-	"engine/journal":       {"engine/lease"},
+	"engine/journal":       {"engine/lease", "engine/lease6"},
 	"engine/worker":        {"engine/frame", "engine/xsk", "engine/lease", "engine/journal"},
 	"engine/port":          {"bpf", "engine/frame", "engine/lease", "engine/xsk", "engine/worker"},
 	"engine/control":       {"engine/frame", "engine/lease", "engine/policy", "engine/port"},
@@ -49,7 +50,7 @@ var allowed = map[string][]string{
 
 // pure rooms do no I/O: outside tests they import none of these.
 var (
-	pure      = []string{"engine/lease", "engine/exchange", "fastpath", "internal/wire"}
+	pure      = []string{"engine/lease", "engine/lease6", "engine/exchange", "fastpath", "internal/wire"}
 	forbidden = []string{"net", "os", "log", "log/slog", "fmt"}
 )
 

@@ -28,6 +28,8 @@ var allowed = map[string][]string{
 	"engine/lease6":        {"engine/lease", "internal/invariants"},
 	"engine/policy":        {"engine/lease"},
 	"engine/exchange":      {"engine/frame", "engine/lease", "engine/policy"},
+	"engine/policy6":       {"engine/lease", "engine/lease6", "engine/policy"},
+	"engine/exchange6":     {"engine/frame", "engine/lease", "engine/lease6", "engine/policy", "engine/policy6"},
 	"engine/journal":       {"engine/lease", "engine/lease6"},
 	"engine/worker":        {"engine/frame", "engine/xsk", "engine/lease", "engine/journal"},
 	"engine/port":          {"bpf", "engine/frame", "engine/lease", "engine/xsk", "engine/worker"},
@@ -50,7 +52,7 @@ var allowed = map[string][]string{
 
 // pure rooms do no I/O: outside tests they import none of these.
 var (
-	pure      = []string{"engine/lease", "engine/lease6", "engine/exchange", "fastpath", "internal/wire"}
+	pure      = []string{"engine/lease", "engine/lease6", "engine/exchange", "engine/exchange6", "fastpath", "internal/wire"}
 	forbidden = []string{"net", "os", "log", "log/slog", "fmt"}
 )
 

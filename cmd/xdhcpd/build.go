@@ -28,6 +28,7 @@ func compile(cfg *config.Config, facts map[int]port.Facts) (*policy.Policy, erro
 		Deny: matches(cfg.Filters.Deny), Allow: matches(cfg.Filters.Allow), Enforce: cfg.Filters.Enforce,
 	}
 	spec.Limits = limits(cfg.Limits)
+	answerRules(&spec, cfg)
 	spec.Precedence = []policy.Identifier{} // nil has a meaning of its own
 	for _, id := range cfg.ReservationOrder {
 		spec.Precedence = append(spec.Precedence, identifiers[id])
@@ -186,7 +187,7 @@ func ranges(rs []config.Range) []policy.Range {
 func options(os []config.Option) []policy.Option {
 	out := make([]policy.Option, len(os))
 	for i, o := range os {
-		out[i] = policy.Option{Code: o.Code, Data: o.Data, Always: o.Always}
+		out[i] = policy.Option{Code: o.Code, Data: o.Data, Always: o.Always, Never: o.Never, Class: o.Class}
 	}
 	return out
 }

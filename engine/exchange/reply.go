@@ -66,7 +66,7 @@ func (d *decision) identify(at *policy.Subnet) {
 	if d.override != 0 {
 		d.a.ServerID = d.override
 	}
-	d.a.EchoClientID = len(d.q.Client.ClientID) > 0
+	d.a.EchoClientID = len(d.q.Client.ClientID) > 0 && !d.p.NoEchoClientID
 	d.a.EchoRelay = len(d.q.Client.Relay) > 0
 	// RFC 6607 §7.2.
 	d.a.DropVSSControl = d.vpn == vpnByOption || d.vpn == vpnByRelay

@@ -9,7 +9,7 @@ import (
 	"xdhcp/engine/lease"
 )
 
-// layers are the places that an option can come from, the strongest first.
+// layers are the places that an option can come from.
 type layers [layerCount][]Option
 
 const (
@@ -19,9 +19,46 @@ const (
 	layerSubnet
 	layerNetwork
 	layerGlobal
-	layerMask // what follows from the prefix without being configured
+	layerMask // what follows from the prefix without being configured: the weakest
 	layerCount
 )
+
+// An OptionPlace is a place of options that a configuration can put in order.
+type OptionPlace uint8
+
+const (
+	PlaceReservation OptionPlace = layerReservation
+	PlaceClass       OptionPlace = layerClass
+	PlacePool        OptionPlace = layerPool
+	PlaceSubnet      OptionPlace = layerSubnet
+	PlaceNetwork     OptionPlace = layerNetwork
+	PlaceGlobal      OptionPlace = layerGlobal
+)
+
+// DefaultOptionOrder goes from what is said of one client to what is said of all.
+// Kea has the class behind the shared network.
+var DefaultOptionOrder = []OptionPlace{PlaceReservation, PlaceClass, PlacePool, PlaceSubnet, PlaceNetwork, PlaceGlobal}
+
+// addOrder takes over the order of the places.
+func (b *builder) addOrder() {
+	order := b.spec.OptionOrder
+	if order == nil {
+		order = DefaultOptionOrder
+	}
+	seen := 0
+	for i, p := range order {
+		if p > PlaceGlobal || slices.Contains(order[:i], p) {
+			b.fail("the order of options: place %d is not known, or there twice", p)
+			return
+		}
+		b.p.order[i] = uint8(p)
+		seen++
+	}
+	if seen != layerMask {
+		b.fail("the order of options has %d places, not %d", seen, layerMask)
+	}
+	b.p.order[layerMask] = layerMask
+}
 
 // maskOption is the subnet's mask as option 1: Build adds it where it is not
 // configured, since a client without it guesses from the address class.
@@ -46,6 +83,8 @@ func (b *builder) checkOptions(where string, opts []Option) {
 			b.fail("%s: option %d is filled in by the server itself", where, o.Code)
 		case seen[o.Class].has(o.Code):
 			b.fail("%s: option %d is there twice", where, o.Code)
+		case o.Never && len(o.Data) > 0:
+			b.fail("%s: option %d is never sent and has a value", where, o.Code)
 		case len(o.Data) > maxValue:
 			b.fail("%s: option %d has %d bytes", where, o.Code, len(o.Data))
 		}
@@ -81,10 +120,18 @@ func (b *builder) compile(from *layers) *OptionSet {
 // have for these classes, among which the first in the list is the strongest.
 func (p *Policy) merge(from *layers, in *ClassSet) *OptionSet {
 	var win [256]*Option
+	var never bitmap
+	take := func(opt *Option) {
+		if opt.Never {
+			never.add(opt.Code)
+			return
+		}
+		win[opt.Code] = opt
+	}
 	put := func(opts []Option) {
 		for j := range opts {
 			if opts[j].Class == "" {
-				win[opts[j].Code] = &opts[j]
+				take(&opts[j])
 			}
 		}
 	}
@@ -92,7 +139,7 @@ func (p *Policy) merge(from *layers, in *ClassSet) *OptionSet {
 	for i := in.First(0); i >= 0; i = in.First(i + 1) {
 		classes = append(classes, i)
 	}
-	for i := layerCount - 1; i >= 0; i-- {
+	for _, i := range slices.Backward(p.order[:]) {
 		if i == layerClass {
 			for _, c := range slices.Backward(classes) {
 				put(p.classes.rules[c].options)
@@ -101,17 +148,24 @@ func (p *Policy) merge(from *layers, in *ClassSet) *OptionSet {
 		}
 		put(from[i])
 	}
-	for i := layerCount - 1; i >= 0 && len(classes) > 0; i-- {
-		for _, c := range slices.Backward(classes) {
-			for j := range from[i] {
-				if opt := &from[i][j]; opt.Class != "" && p.classes.names[opt.Class] == c {
-					win[opt.Code] = opt
+	if len(classes) > 0 {
+		for _, i := range slices.Backward(p.order[:]) {
+			for _, c := range slices.Backward(classes) {
+				for j := range from[i] {
+					if opt := &from[i][j]; opt.Class != "" && p.classes.names[opt.Class] == c {
+						take(opt)
+					}
 				}
 			}
 		}
 	}
+	for code := range win {
+		if never.has(uint8(code)) {
+			win[code] = nil
+		}
+	}
 	o := &OptionSet{}
-	if win[optRoutes] != nil && win[optMSRoutes] == nil {
+	if win[optRoutes] != nil && win[optMSRoutes] == nil && !never.has(optMSRoutes) {
 		// [MS-DHCPE] §2.2.8: 249 has the format of 121.
 		win[optMSRoutes] = &Option{Code: optMSRoutes, Data: win[optRoutes].Data}
 		o.onAsk.add(optMSRoutes)
@@ -126,6 +180,9 @@ func (p *Policy) merge(from *layers, in *ClassSet) *OptionSet {
 		case optSubnetMask, optRouters, optDNS, optDomainName:
 			o.always.add(c)
 		case optV6OnlyPreferred, optAutoConfigure:
+			o.onAsk.add(c)
+		}
+		if p.basicsOnly && !o.always.has(c) {
 			o.onAsk.add(c)
 		}
 		if opt.Always {

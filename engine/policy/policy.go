@@ -43,6 +43,11 @@ type Policy struct {
 	// VSS says that some subnet belongs to a virtual private network (RFC 6607).
 	VSS bool
 
+	// NoEchoClientID is as in the Spec.
+	NoEchoClientID bool
+
+	order      [layerCount]uint8 // of the layers, the strongest first
+	basicsOnly bool
 	limits     []limit
 	limitsID   uint64
 	rogueReply []byte // value of option 43

@@ -132,6 +132,8 @@ func (b *builder) addRules() {
 	p, s := b.p, b.spec
 	p.SilentReboot, p.StrictUserClass = s.SilentReboot, s.StrictUserClass
 	p.Authorization = s.Authorization
+	p.NoEchoClientID, p.basicsOnly = s.NoEchoClientID, s.BasicsOnly
+	b.addOrder()
 	b.addRogueReply()
 	b.addClassList()
 	b.addFQDN()

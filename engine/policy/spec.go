@@ -25,6 +25,15 @@ type Spec struct {
 	// interfaces, or of another server whose leases were taken over.
 	ServerIDs []netip.Addr
 
+	// OptionOrder is the order in which the places of an option count: all of
+	// them, the strongest first. nil: DefaultOptionOrder.
+	OptionOrder []OptionPlace
+	// BasicsOnly gives a client without a parameter request list options 1, 3, 6
+	// and 15 and what is always sent, instead of all that is configured.
+	BasicsOnly bool
+	// NoEchoClientID leaves option 61 out of replies, against RFC 6842 §3.
+	NoEchoClientID bool
+
 	// Limits are at most MaxLimits.
 	Limits []LimitSpec
 	// Filters decide before all else who is served at all.
@@ -227,6 +236,9 @@ type Option struct {
 	// Always sends the option also to a client whose parameter request list
 	// lacks it.
 	Always bool
+	// Never withholds the option from the clients of the place, wherever else it
+	// is configured and whatever they ask for. It has no Data.
+	Never bool
 	// Class sends the option to the clients of a class only. Such options win
 	// over all others, in the order of [MS-DHCPE] §1.4: of the reservation, of
 	// the pool, subnet and shared network, of the server; then come those

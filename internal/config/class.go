@@ -10,7 +10,7 @@ import (
 
 var classKeys = keySet{
 	known: []string{
-		"name", "description", "match", "options", "always-send", "lease", "drop", "next-server", "server-name", "boot-file",
+		"name", "description", "match", "options", "always-send", "never-send", "lease", "drop", "next-server", "server-name", "boot-file",
 	},
 	others: map[string]string{
 		"test": "match", "option-data": "options", "server-hostname": "server-name", "boot-file-name": "boot-file",
@@ -49,7 +49,7 @@ func (c *checker) classes(p *path, n *node, cfg *Config) []Class {
 		if v := el.get("options"); v != nil {
 			cl.Options = c.options(p.at("options"), v)
 		}
-		c.alwaysSend(p, el, cl.Options)
+		cl.Options = c.moreOptions(p, el, cl.Options)
 		if v := el.get("lease"); v != nil {
 			l := c.lease(p.at("lease"), v, cfg.Lease)
 			cl.Lease = &l

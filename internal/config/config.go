@@ -35,6 +35,11 @@ type Config struct {
 	FQDN             FQDN
 	Rogue            Rogue
 
+	OptionOrder     []OptionPlace // the place whose option counts first, to the last; nil: as the constants are
+	WithoutList     WithoutList
+	NoEchoClientID  bool // option 61 does not go back, against RFC 6842
+	SubnetSelection bool // option 118 chooses the subnet (RFC 3011)
+
 	Lease    Lease    // the top level's times: what a subnet has where it says nothing
 	Options  []Option // the top level's, for every subnet
 	Networks []Network
@@ -187,7 +192,9 @@ type Option struct {
 	Name   string
 	Data   []byte // up to maxOption bytes; more than 255 go out in pieces (RFC 3396)
 	At     Place
-	Always bool // also to clients that do not ask for it
+	Always bool   // also to clients that do not ask for it
+	Never  bool   // not even to clients that ask for it, wherever else it stands; it has no Data
+	Class  string // for the clients of this class only; "": for all
 }
 
 // A Place is a position in the file, counted from 1.

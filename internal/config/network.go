@@ -10,7 +10,7 @@ import (
 )
 
 var networkKeys = keySet{
-	known: []string{"name", "subnets", "lease", "options", "always-send", "links", "authoritative", "rapid-commit"},
+	known: []string{"name", "subnets", "lease", "options", "always-send", "class-options", "never-send", "links", "authoritative", "rapid-commit"},
 	others: map[string]string{
 		"subnet4": "subnets", "option-data": "options", "interface": "links", "valid-lifetime": "lease",
 	},
@@ -92,7 +92,7 @@ func (c *checker) networks(p *path, n *node, cfg *Config) []Network {
 		if v := el.get("options"); v != nil {
 			nw.Options = c.options(p.at("options"), v)
 		}
-		c.alwaysSend(p, el, nw.Options)
+		nw.Options = c.moreOptions(p, el, nw.Options)
 		if v := el.get("links"); v != nil {
 			nw.Links = c.links(p.at("links"), v)
 		}
@@ -228,31 +228,4 @@ func (c *checker) boot(p *path, n *node) (next netip.Addr, name, file string) {
 		file = c.short(p.at("boot-file"), v, 127)
 	}
 	return next, name, file
-}
-
-// alwaysSend marks the options that clients get without asking for them.
-func (c *checker) alwaysSend(p *path, n *node, options []Option) {
-	v := n.get("always-send")
-	if v == nil {
-		return
-	}
-	p = p.at("always-send")
-	for i, el := range c.items(p, v) {
-		p := item(p, v, i)
-		name, ok := c.scalar(p, el, "the name of an option")
-		if !ok {
-			continue
-		}
-		d, ok := c.reg.ByName(option.DHCP4, name)
-		if !ok {
-			c.unknownOption(p, &node{kind: scalarNode, text: name, place: el.place})
-			continue
-		}
-		at := slices.IndexFunc(options, func(o Option) bool { return o.Code == uint8(d.Code) })
-		if at < 0 {
-			c.fail(p, el, "%s is not among the options here", name)
-			continue
-		}
-		options[at].Always = true
-	}
 }

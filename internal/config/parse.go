@@ -20,7 +20,8 @@ const (
 var topKeys = keySet{
 	known: []string{
 		"interfaces", "state", "durability", "history", "authoritative", "offer-hold", "decline-probation", "identity",
-		"lease", "options", "always-send", "option-definitions", "shared-networks", "subnets", "classes", "filters", "limits",
+		"lease", "options", "always-send", "class-options", "never-send", "option-order", "without-list", "echo-client-id", "subnet-selection",
+		"option-definitions", "shared-networks", "subnets", "classes", "filters", "limits",
 		"reservation-order", "silent-reboot", "strict-user-class", "fqdn", "rogue-detection",
 	},
 	others: map[string]string{
@@ -132,7 +133,8 @@ func (c *checker) top(n *node) *Config {
 	if v := n.get("options"); v != nil {
 		cfg.Options = c.options(root.at("options"), v)
 	}
-	c.alwaysSend(root, n, cfg.Options)
+	cfg.Options = c.moreOptions(root, n, cfg.Options)
+	c.answerRules(root, n, cfg)
 	if v := n.get("reservation-order"); v != nil {
 		cfg.ReservationOrder = c.order(root.at("reservation-order"), v)
 	}

@@ -64,9 +64,9 @@ func TestDesignExample(t *testing.T) {
 			}},
 			Lease: Lease{Valid: 3600, Renew: 1800, Rebind: 3150, Min: 3600, Max: 3600},
 			Options: []Option{
-				{3, "routers", []byte{10, 0, 0, 1}, Place{8, 15}, false},
-				{6, "domain-name-servers", []byte{10, 0, 0, 53}, Place{8, 36}, false},
-				{15, "domain-name", []byte("example.net"), Place{8, 70}, false},
+				{Code: 3, Name: "routers", Data: []byte{10, 0, 0, 1}, At: Place{8, 15}},
+				{Code: 6, Name: "domain-name-servers", Data: []byte{10, 0, 0, 53}, At: Place{8, 36}},
+				{Code: 15, Name: "domain-name", Data: []byte("example.net"), At: Place{8, 70}},
 			},
 			Reservations: []Reservation{{
 				MAC: [6]byte{2, 0, 0, 0, 0, 1}, Address: ip("10.0.0.20"), At: Place{10, 9},
@@ -75,7 +75,7 @@ func TestDesignExample(t *testing.T) {
 		}},
 		Classes: []Class{{
 			Name: "windows", Match: &Match{By: MatchVendorClass, Value: []byte("MSFT 5.0")},
-			Options: []Option{{43, "vendor-encapsulated-options", []byte{1, 4, 0, 0, 0, 2}, Place{12, 66}, false}},
+			Options: []Option{{Code: 43, Name: "vendor-encapsulated-options", Data: []byte{1, 4, 0, 0, 0, 2}, At: Place{12, 66}}},
 			At:      Place{12, 5},
 		}},
 	}
@@ -197,9 +197,9 @@ subnets:
     reservations: [{mac: 02:00:00:00:00:01, address: 198.51.100.5}]
 `)
 	want := []Reservation{
-		{MAC: [6]byte{2, 0, 0, 0, 0, 1}, Address: ip("192.0.2.5"), Hostname: "one", Options: []Option{{12, "host-name", []byte("one"), Place{}, false}}},
-		{MAC: [6]byte{2, 0, 0, 0, 0, 2}, Options: []Option{{3, "routers", []byte{192, 0, 2, 2}, Place{}, false}, {12, "host-name", []byte("two"), Place{}, false}}},
-		{MAC: [6]byte{2, 0, 0, 0, 0, 3}, Hostname: "three.example.net", Options: []Option{{12, "host-name", []byte("three.example.net"), Place{}, false}}},
+		{MAC: [6]byte{2, 0, 0, 0, 0, 1}, Address: ip("192.0.2.5"), Hostname: "one", Options: []Option{{Code: 12, Name: "host-name", Data: []byte("one")}}},
+		{MAC: [6]byte{2, 0, 0, 0, 0, 2}, Options: []Option{{Code: 3, Name: "routers", Data: []byte{192, 0, 2, 2}}, {Code: 12, Name: "host-name", Data: []byte("two")}}},
+		{MAC: [6]byte{2, 0, 0, 0, 0, 3}, Hostname: "three.example.net", Options: []Option{{Code: 12, Name: "host-name", Data: []byte("three.example.net")}}},
 		{MAC: [6]byte{2, 0, 0, 0, 0, 10}, Address: ip("192.0.2.6")},
 	}
 	if d := cmp.Diff(want, cfg.Subnets[0].Reservations, diffOptions, cmpopts.IgnoreTypes(Place{})); d != "" {
@@ -224,11 +224,11 @@ options:
 subnets: [{subnet: 192.0.2.0/24, pools: [192.0.2.10], options: {routers: 192.0.2.1}}]
 `)
 	want := []Option{
-		{224, "line-speed", []byte{0, 0, 3, 0xe8}, Place{}, false},
-		{225, "agents", []byte{192, 0, 2, 1, 192, 0, 2, 2}, Place{}, false},
-		{226, "site-specific-226", []byte{0, 0xff}, Place{}, false},
-		{119, "domain-search", []byte("\x01a\x07example\x03net\x00\xc0\x02"), Place{}, false},
-		{121, "classless-static-routes", []byte{8, 10, 192, 0, 2, 1, 0, 192, 0, 2, 1}, Place{}, false},
+		{Code: 224, Name: "line-speed", Data: []byte{0, 0, 3, 0xe8}},
+		{Code: 225, Name: "agents", Data: []byte{192, 0, 2, 1, 192, 0, 2, 2}},
+		{Code: 226, Name: "site-specific-226", Data: []byte{0, 0xff}},
+		{Code: 119, Name: "domain-search", Data: []byte("\x01a\x07example\x03net\x00\xc0\x02")},
+		{Code: 121, Name: "classless-static-routes", Data: []byte{8, 10, 192, 0, 2, 1, 0, 192, 0, 2, 1}},
 	}
 	if d := cmp.Diff(want, cfg.Options, cmpopts.IgnoreTypes(Place{})); d != "" {
 		t.Error(d)

@@ -12,7 +12,7 @@ import (
 )
 
 var poolKeys = keySet{
-	known: []string{"range", "options", "always-send", "classes", "deny", "lease", "bootp"},
+	known: []string{"range", "options", "always-send", "class-options", "never-send", "classes", "deny", "lease", "bootp"},
 	later: []string{"exclude", "id"},
 	others: map[string]string{
 		"pool": "range", "addresses": "range", "option-data": "options", "client-class": "classes",
@@ -172,7 +172,7 @@ func (c *checker) pool(p *path, n *node, pool *Pool, s *Subnet) {
 	if v := n.get("options"); v != nil {
 		pool.Options = c.options(p.at("options"), v)
 	}
-	c.alwaysSend(p, n, pool.Options)
+	pool.Options = c.moreOptions(p, n, pool.Options)
 	if v := n.get("lease"); v != nil {
 		l := c.lease(p.at("lease"), v, s.Lease)
 		pool.Lease = &l

@@ -11,8 +11,8 @@ import (
 
 var reservationKeys = keySet{
 	known: []string{
-		"mac", "client-id", "circuit-id", "remote-id", "subscriber-id", "address", "hostname", "options", "always-send", "classes",
-		"next-server", "server-name", "boot-file",
+		"mac", "client-id", "circuit-id", "remote-id", "subscriber-id", "address", "hostname", "options", "always-send", "class-options", "never-send",
+		"classes", "next-server", "server-name", "boot-file",
 	},
 	later: []string{"flex-id", "lease"},
 	others: map[string]string{
@@ -73,7 +73,7 @@ func (c *checker) reservations(p *path, n *node, subnet netip.Prefix) []Reservat
 		if v := el.get("options"); v != nil {
 			r.Options = c.options(p.at("options"), v)
 		}
-		c.alwaysSend(&p, el, r.Options)
+		r.Options = c.moreOptions(&p, el, r.Options)
 		if v := el.get("classes"); v != nil {
 			r.Classes = c.classList(p.at("classes"), v)
 		}
@@ -88,7 +88,7 @@ func (c *checker) reservations(p *path, n *node, subnet netip.Prefix) []Reservat
 
 // reserves says whether a reservation without an address has anything else.
 func reserves(n *node) bool {
-	for _, key := range []string{"hostname", "options", "classes", "next-server", "server-name", "boot-file"} {
+	for _, key := range []string{"hostname", "options", "class-options", "never-send", "classes", "next-server", "server-name", "boot-file"} {
 		if n.get(key) != nil {
 			return true
 		}
@@ -171,7 +171,7 @@ func (c *checker) hostname(p *path, n *node, r *Reservation) {
 		}
 	}
 	for _, o := range r.Options {
-		if o.Code == 12 {
+		if o.Code == 12 && o.Class == "" {
 			c.fail(p, n, "is given already as option host-name, in %s", line(o.At))
 			return
 		}

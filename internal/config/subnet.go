@@ -13,7 +13,7 @@ import (
 
 var subnetKeys = keySet{
 	known: []string{
-		"subnet", "pools", "exclude", "lease", "options", "always-send", "reservations", "id", "next-server", "server-name", "boot-file",
+		"subnet", "pools", "exclude", "lease", "options", "always-send", "class-options", "never-send", "reservations", "id", "next-server", "server-name", "boot-file",
 		"links", "relays", "server-id", "authoritative", "rapid-commit", "classes", "deny", "vss", "limit",
 	},
 	later: []string{"delegate"},
@@ -100,7 +100,7 @@ func (c *checker) subnet(p *path, n *node, s *Subnet, above Lease, options [][]O
 		s.Options = c.options(p.at("options"), v)
 		c.plausible(p.at("options"), v, s)
 	}
-	c.alwaysSend(p, n, s.Options)
+	s.Options = c.moreOptions(p, n, s.Options)
 	s.NextServer, s.ServerName, s.BootFile = c.boot(p, n)
 	if v := n.get("links"); v != nil {
 		s.Links = c.links(p.at("links"), v)
@@ -322,7 +322,7 @@ func (n *node) keyAt(at Place) *node {
 func routersOf(sets ...[]Option) (routers []netip.Addr) {
 	for _, set := range sets { // the later set wins
 		for _, o := range set {
-			if o.Code == 3 {
+			if o.Code == 3 && o.Class == "" && !o.Never {
 				routers = addresses(o.Data)
 			}
 		}

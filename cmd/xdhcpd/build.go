@@ -25,7 +25,7 @@ func compile(cfg *config.Config, facts map[int]port.Facts) (*policy.Policy, erro
 	spec.FQDN = policy.FQDNSpec{Ignore: cfg.FQDN.Ignore, Suffix: cfg.FQDN.Suffix}
 	spec.Authorization, spec.AuthorizationName = authorizations[cfg.Rogue.State], cfg.Rogue.Name
 	spec.Filters = policy.FilterSpec{
-		Deny: matches(cfg.Filters.Deny), Allow: matches(cfg.Filters.Allow), Enforce: cfg.Filters.Enforce,
+		Deny: matches(cfg.Filters.Deny, false), Allow: matches(cfg.Filters.Allow, false), Enforce: cfg.Filters.Enforce,
 	}
 	spec.Limits = limits(cfg.Limits)
 	answerRules(&spec, cfg)
@@ -62,7 +62,7 @@ func compile(cfg *config.Config, facts map[int]port.Facts) (*policy.Policy, erro
 			NextServer: c.NextServer, ServerName: c.ServerName, BootFile: c.BootFile,
 		}
 		if c.Match != nil {
-			m := match(c.Match)
+			m := match(c.Match, false)
 			cs.Match = &m
 		}
 		spec.Classes = append(spec.Classes, cs)
@@ -152,7 +152,8 @@ var (
 	}
 	matchers = map[config.MatchBy]policy.MatchBy{
 		config.MatchAll: policy.MatchAll, config.MatchAny: policy.MatchAny, config.MatchNot: policy.MatchNot,
-		config.MatchClass: policy.MatchClass, config.MatchExpression: policy.MatchExpr, config.MatchKnown: policy.MatchKnown,
+		config.MatchClass: policy.MatchClass, config.MatchExpression: policy.MatchExpr,
+		config.MatchExpression6: policy.MatchExpr, config.MatchKnown: policy.MatchKnown,
 		config.MatchVendorClass: policy.MatchVendorClass, config.MatchUserClass: policy.MatchUserClass,
 		config.MatchVendorID: policy.MatchVendorID, config.MatchMAC: policy.MatchMAC, config.MatchClientID: policy.MatchClientID,
 		config.MatchCircuitID: policy.MatchCircuit, config.MatchRemoteID: policy.MatchRemote,
@@ -161,17 +162,32 @@ var (
 	}
 )
 
-func match(m *config.Match) policy.Match {
+// nobody is a condition that never holds.
+var nobody = policy.Match{By: policy.MatchNot, Of: []policy.Match{{By: policy.MatchAll}}}
+
+// match is a condition as one of the families has it: what looks at the other
+// one's messages does not hold.
+func match(m *config.Match, v6 bool) policy.Match {
+	switch m.By {
+	case config.MatchExpression, config.MatchExpression6:
+		if v6 != (m.By == config.MatchExpression6) {
+			return nobody
+		}
+	case config.MatchRelay:
+		if v6 != m.Net.Addr().Is6() {
+			return nobody
+		}
+	}
 	return policy.Match{
 		By: matchers[m.By], Value: m.Value, Prefix: m.Prefix, Enterprise: m.Enterprise, Number: m.Number, Net: m.Net,
-		Link: link(m.Link), Name: m.Name, Expr: m.Expression, Of: matches(m.Of),
+		Link: link(m.Link), Name: m.Name, Expr: m.Expression, Of: matches(m.Of, v6),
 	}
 }
 
-func matches(ms []config.Match) []policy.Match {
+func matches(ms []config.Match, v6 bool) []policy.Match {
 	var out []policy.Match
 	for i := range ms {
-		out = append(out, match(&ms[i]))
+		out = append(out, match(&ms[i], v6))
 	}
 	return out
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"net/netip"
 	"reflect"
 	"testing"
 
@@ -43,7 +44,7 @@ func TestMatchersAreComplete(t *testing.T) {
 			t.Errorf("matcher %d has none", by)
 		}
 	}
-	if len(matchers) != int(config.MatchLink)+1 || len(identities) != 5 || len(identifiers) != 5 {
+	if len(matchers) != int(config.MatchExpression6)+1 || len(identities) != 5 || len(identifiers) != 5 {
 		t.Error("a table is not complete")
 	}
 }
@@ -58,7 +59,28 @@ func TestMatchKeepsAll(t *testing.T) {
 		By: policy.MatchAny, Value: []byte("v"), Prefix: true, Enterprise: 1, Number: 2, Name: "n", Expr: "e",
 		Link: policy.LinkSpec{Port: "i", Outer: 3, Inner: 4}, Of: []policy.Match{{By: policy.MatchKnown}},
 	}
-	if got := match(&m); !reflect.DeepEqual(got, want) {
+	if got := match(&m, false); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// What looks at messages of the other family holds for none of this one's.
+func TestMatchByFamily(t *testing.T) {
+	four, six := netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")
+	for _, tt := range []struct {
+		m        config.Match
+		v4, isV6 bool
+	}{
+		{config.Match{By: config.MatchExpression}, true, false},
+		{config.Match{By: config.MatchExpression6}, false, true},
+		{config.Match{By: config.MatchRelay, Net: four}, true, false},
+		{config.Match{By: config.MatchRelay, Net: six}, false, true},
+		{config.Match{By: config.MatchKnown}, true, true},
+	} {
+		for v6, want := range map[bool]bool{false: tt.v4, true: tt.isV6} {
+			if got := match(&tt.m, v6); (got.By != policy.MatchNot) != want {
+				t.Errorf("%v, IPv6 %v: %+v", tt.m.By, v6, got)
+			}
+		}
 	}
 }

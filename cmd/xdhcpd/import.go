@@ -84,6 +84,9 @@ func interfacesUp() ([]string, error) {
 // badExpressions are the expressions of a configuration that do not compile.
 func badExpressions(cfg *config.Config) (out []config.Problem) {
 	for m := range cfg.Expressions() {
+		if m.By == config.MatchExpression6 {
+			continue // DHCPv6 is refused as a whole
+		}
 		if err := policy.CheckExpr(m.Expression); err != nil {
 			out = append(out, config.Problem{File: cfg.File, Line: m.At.Line, Column: m.At.Column, Msg: err.Error()})
 		}

@@ -63,6 +63,9 @@ type server struct {
 // newServer puts a server together and reads the leases of the state directory;
 // it attaches and starts nothing. The caller closes it or runs it.
 func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, err error) {
+	if cfg.DHCP6.Serves() {
+		return nil, errors.New(file + ": DHCPv6 is not served yet")
+	}
 	s = &server{log: log, started: time.Now(), file: file, facts: map[int]port.Facts{}}
 	if s.table, err = lease.New(lease.Options{Durable: func(t lease.Ticket) bool { return s.journal.OnDisk(t) }}); err != nil {
 		return nil, err

@@ -30,6 +30,8 @@ type checker struct {
 	classNames map[string]Place
 	refs       []classRef
 	places     []subnetPlace // of all subnets
+	claims     []span6       // IPv6 addresses that pools and delegated blocks give out
+	reserved   map[netip.Prefix]Place
 }
 
 func (c *checker) fail(p *path, n *node, format string, args ...any) {

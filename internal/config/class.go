@@ -10,7 +10,7 @@ import (
 
 var classKeys = keySet{
 	known: []string{
-		"name", "description", "match", "options", "always-send", "never-send", "lease", "drop", "next-server", "server-name", "boot-file",
+		"name", "description", "match", "options", "always-send", "never-send", "lease", "drop", "next-server", "server-name", "boot-file", "dhcpv6",
 	},
 	others: map[string]string{
 		"test": "match", "option-data": "options", "server-hostname": "server-name", "boot-file-name": "boot-file",
@@ -58,6 +58,9 @@ func (c *checker) classes(p *path, n *node, cfg *Config) []Class {
 			cl.Drop = c.boolean(p.at("drop"), v)
 		}
 		cl.NextServer, cl.ServerName, cl.BootFile = c.boot(p, el)
+		if v := el.get("dhcpv6"); v != nil {
+			c.class6(p.at("dhcpv6"), v, cfg.DHCP6.Lease, &cl)
+		}
 		out = append(out, cl)
 	}
 	c.classNames = seen

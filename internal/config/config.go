@@ -45,6 +45,7 @@ type Config struct {
 	Networks []Network
 	Subnets  []Subnet // those that are in no shared network
 	Classes  []Class
+	DHCP6    DHCP6
 
 	// Warnings are about things that are allowed and probably not meant. The
 	// configuration is valid in spite of them.
@@ -71,7 +72,7 @@ type Lease struct {
 	Max    uint32 // where the file is silent both are Valid: the wish does not count
 }
 
-// A Network is a shared network: several subnets on one link.
+// A Network is the IPv4 part of a shared network: several subnets on one link.
 type Network struct {
 	Name          string
 	Subnets       []Subnet
@@ -179,7 +180,9 @@ type Class struct {
 	Match       *Match // nil: those whose reservation says so
 	Options     []Option
 	Lease       *Lease // nil: the pool's or the subnet's
-	Drop        bool   // no answer
+	Options6    []Option6
+	Lease6      *Lease6 // nil: the pool's or the subnet's
+	Drop        bool    // no answer
 	NextServer  netip.Addr
 	ServerName  string
 	BootFile    string

@@ -33,6 +33,7 @@ const (
 	MatchRelay                       // the relay agent's address lies in Net
 	MatchArchitecture                // option 93: Number is among them
 	MatchLink                        // interface and VLAN
+	MatchExpression6                 // Expression is true, in DHCPv6
 )
 
 // A Match says which clients are meant. By says which of the other fields count.
@@ -53,7 +54,7 @@ type Match struct {
 var matchKeys = keySet{
 	known: []string{
 		"vendor-class", "user-class", "vendor-id", "mac", "client-id", "circuit-id", "remote-id", "subscriber-id", "relay-id",
-		"relay", "architecture", "interface", "vlan", "inner-vlan", "class", "known", "all", "any", "not", "expression",
+		"relay", "architecture", "duid", "interface-id", "interface", "vlan", "inner-vlan", "class", "known", "all", "any", "not", "expression", "expression6",
 	},
 	others: map[string]string{
 		"vendor-class-identifier": "vendor-class", "option-60": "vendor-class", "hw-address": "mac", "arch": "architecture",
@@ -65,6 +66,7 @@ var matchKeys = keySet{
 var octetMatches = map[string]MatchBy{
 	"vendor-class": MatchVendorClass, "user-class": MatchUserClass, "client-id": MatchClientID, "circuit-id": MatchCircuitID,
 	"remote-id": MatchRemoteID, "subscriber-id": MatchSubscriberID, "relay-id": MatchRelayID, "mac": MatchMAC,
+	"duid": MatchClientID, "interface-id": MatchCircuitID,
 }
 
 var (
@@ -103,9 +105,13 @@ func (c *checker) match(p *path, n *node) (m Match) {
 				by = MatchAny
 			}
 			of = append(of, Match{By: by, Of: c.matches(p, v)})
-		case "expression":
+		case "expression", "expression6":
+			by := MatchExpression
+			if key == "expression6" {
+				by = MatchExpression6
+			}
 			s, _ := c.scalar(p, v, "an expression")
-			of = append(of, Match{By: MatchExpression, Expression: s, At: v.place})
+			of = append(of, Match{By: by, Expression: s, At: v.place})
 		case "not":
 			of = append(of, Match{By: MatchNot, Of: []Match{c.match(p, v)}})
 		default:
@@ -163,9 +169,12 @@ func (c *checker) condition(p *path, key string, n *node) (m Match) {
 			m.Prefix = true
 			p = p.at("prefix")
 		}
-		if by == MatchMAC {
+		switch {
+		case by == MatchMAC:
 			m.Value = c.macBytes(p, v, m.Prefix)
-		} else {
+		case key == "duid" && !m.Prefix:
+			m.Value = c.duid(p, v)
+		default:
 			m.Value = c.octets(p, v)
 		}
 		return m
@@ -221,19 +230,19 @@ func (c *checker) addrOrPrefix(p *path, n *node, s string) netip.Prefix {
 	if strings.Contains(s, "/") {
 		pre, err := netip.ParsePrefix(s)
 		switch {
-		case err != nil || !pre.Addr().Is4():
-			c.fail(p, n, "%q is not an IPv4 prefix", s)
+		case err != nil:
+			c.fail(p, n, "%q is not a prefix", s)
 		case pre != pre.Masked():
 			c.failHint(p, n, pre.Masked().String(), "%s has bits set after its length", s)
 		}
 		return pre
 	}
-	a, msg := parseAddr4(s)
-	if msg != "" {
-		c.fail(p, n, "%s", msg)
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.Zone() != "" {
+		c.fail(p, n, "%q is not an address", s)
 		return netip.Prefix{}
 	}
-	return netip.PrefixFrom(a, 32)
+	return netip.PrefixFrom(a, a.BitLen())
 }
 
 // number takes one from lo to hi.
@@ -315,7 +324,7 @@ func (c *Config) Expressions() iter.Seq[*Match] {
 }
 
 func (m *Match) expressions(yield func(*Match) bool) bool {
-	if m.By == MatchExpression {
+	if m.By == MatchExpression || m.By == MatchExpression6 {
 		return yield(m)
 	}
 	for i := range m.Of {

@@ -132,6 +132,7 @@ subnets:
 			ServerID: ip("10.3.0.3"), Relays: []netip.Addr{ip("10.9.9.9")}, RapidCommit: true, VSS: []byte{0, 97}, Classes: []string{"a"}, Deny: []string{"b"},
 			Links: []Link{{Interface: "eth1"}}, Authoritative: &yes,
 		}},
+		DHCP6: defaults6(),
 	}
 	if len(cfg.Warnings) != 1 || !strings.Contains(cfg.Warnings[0].Msg, "10.1.0.77") {
 		t.Error(cfg.Warnings)

@@ -10,7 +10,7 @@ import (
 )
 
 var networkKeys = keySet{
-	known: []string{"name", "subnets", "lease", "options", "always-send", "class-options", "never-send", "links", "authoritative", "rapid-commit"},
+	known: []string{"name", "subnets", "lease", "options", "always-send", "class-options", "never-send", "links", "authoritative", "rapid-commit", "dhcpv6"},
 	others: map[string]string{
 		"subnet4": "subnets", "option-data": "options", "interface": "links", "valid-lifetime": "lease",
 	},
@@ -85,6 +85,11 @@ func (c *checker) networks(p *path, n *node, cfg *Config) []Network {
 			}
 			seen[nw.Name] = v.place
 		}
+		nw6 := Network6{At: el.place}
+		v6 := subnets6{above: above6{cfg.DHCP6.Lease, cfg.DHCP6.RapidCommit}}
+		if v := el.get("dhcpv6"); v != nil {
+			c.network6(p.at("dhcpv6"), v, &v6.above, &nw6)
+		}
 		above := cfg.Lease
 		if v := el.get("lease"); v != nil {
 			above = c.lease(p.at("lease"), v, above)
@@ -101,9 +106,19 @@ func (c *checker) networks(p *path, n *node, cfg *Config) []Network {
 			nw.RapidCommit = c.boolean(p.at("rapid-commit"), v)
 		}
 		if v := el.get("subnets"); v != nil {
-			nw.Subnets = c.subnets(p.at("subnets"), v, above, cfg.Options, nw.Options)
+			nw.Subnets = c.subnets(p.at("subnets"), v, above, &v6, cfg.Options, nw.Options)
 		} else {
 			c.fail(p.at("subnets"), el, "is missing: at least one subnet is wanted")
+		}
+		if len(v6.out) > 0 {
+			nw6.Name, nw6.Links, nw6.Subnets = nw.Name, nw.Links, v6.out
+			cfg.DHCP6.Networks = append(cfg.DHCP6.Networks, nw6)
+			if len(nw.Subnets) == 0 {
+				if len(nw.Options) > 0 {
+					c.fail(p.at("options"), el.get("options"), "are of DHCPv4, and no subnet here is: write dhcpv6: {options: {…}}")
+				}
+				continue
+			}
 		}
 		out = append(out, nw)
 	}

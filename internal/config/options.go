@@ -173,8 +173,7 @@ func value(n *node) any {
 }
 
 var definitionKeys = keySet{
-	known:  []string{"name", "code", "type", "array"},
-	later:  []string{"space"},
+	known:  []string{"name", "code", "type", "array", "space"},
 	others: map[string]string{"list": "array"},
 }
 
@@ -204,7 +203,13 @@ func (c *checker) definitions(p *path, n *node) {
 			ok = ok && isText
 			return s
 		}
-		name, codeText, typ := need("name", "a name"), need("code", "a code from 1 to 254"), need("type", "a type such as ipv4, u16 or str")
+		space, codes := option.DHCP4, "a code from 1 to 254"
+		if v := el.get("space"); v != nil {
+			if space, ok = c.space(p.at("space"), v); space != option.DHCP4 {
+				codes = "a code from 1 to 65534"
+			}
+		}
+		name, codeText, typ := need("name", "a name"), need("code", codes), need("type", "a type such as ipv4, u16 or str")
 		array := false
 		if v := el.get("array"); v != nil {
 			array = c.boolean(p.at("array"), v)
@@ -214,14 +219,14 @@ func (c *checker) definitions(p *path, n *node) {
 		}
 		code, err := strconv.Atoi(codeText)
 		if err != nil {
-			c.fail(p.at("code"), el.get("code"), "%q is not a code from 1 to 254", codeText)
+			c.fail(p.at("code"), el.get("code"), "%q is not %s", codeText, codes)
 			continue
 		}
 		if known := typeNames[strings.ToLower(typ)]; known != "" {
 			c.failHint(p.at("type"), el.get("type"), known, "unknown type %q", typ)
 			continue
 		}
-		if _, err := c.reg.Define(option.DHCP4, name, code, typ, array); err != nil {
+		if _, err := c.reg.Define(space, name, code, typ, array); err != nil {
 			var at *node
 			switch msg := err.Error(); {
 			case strings.HasPrefix(msg, "type"):
@@ -234,6 +239,28 @@ func (c *checker) definitions(p *path, n *node) {
 			c.fail(p, at, "%v", err)
 		}
 	}
+}
+
+// space takes where an option is: in messages of DHCPv4 or DHCPv6, or among the
+// options of an enterprise in DHCPv6's 17.
+func (c *checker) space(p *path, n *node) (option.Space, bool) {
+	s, ok := c.scalar(p, n, "dhcp4, dhcp6 or vendor-NUMBER")
+	if !ok {
+		return option.DHCP4, false
+	}
+	switch s {
+	case "dhcp4":
+		return option.DHCP4, true
+	case "dhcp6":
+		return option.DHCP6, true
+	}
+	if text, ok := strings.CutPrefix(s, "vendor-"); ok {
+		if id, err := strconv.ParseUint(text, 10, 32); err == nil {
+			return option.EnterpriseSpace(uint32(id)), true
+		}
+	}
+	c.fail(p, n, "%q is not dhcp4, dhcp6 or vendor- and an enterprise's number, as in vendor-4491", s)
+	return option.DHCP4, false
 }
 
 // RefusedOption says why a configuration cannot set an option, or nothing.

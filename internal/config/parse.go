@@ -3,6 +3,7 @@
 package config
 
 import (
+	"net/netip"
 	"strings"
 	"unicode/utf8"
 
@@ -21,7 +22,7 @@ var topKeys = keySet{
 	known: []string{
 		"interfaces", "state", "durability", "history", "authoritative", "offer-hold", "decline-probation", "identity",
 		"lease", "options", "always-send", "class-options", "never-send", "option-order", "without-list", "echo-client-id", "subnet-selection",
-		"option-definitions", "shared-networks", "subnets", "classes", "filters", "limits",
+		"option-definitions", "shared-networks", "subnets", "classes", "filters", "limits", "dhcpv6",
 		"reservation-order", "silent-reboot", "strict-user-class", "fqdn", "rogue-detection",
 	},
 	others: map[string]string{
@@ -34,7 +35,7 @@ var topKeys = keySet{
 
 // Parse reads the text of a configuration; file is its name in problems.
 func Parse(file string, data []byte) (*Config, []Problem) {
-	c := &checker{file: file, text: string(data), reg: option.NewRegistry()}
+	c := &checker{file: file, text: string(data), reg: option.NewRegistry(), reserved: map[netip.Prefix]Place{}}
 	if !utf8.Valid(data) {
 		c.fail(nil, nil, "is not UTF-8")
 		return nil, c.problems
@@ -89,6 +90,7 @@ func (c *checker) top(n *node) *Config {
 		History:          History{Keep: DefaultHistoryKeep, Size: DefaultHistorySize},
 		ReservationOrder: []Identifier{ByMAC, ByClientID, ByCircuitID, ByRemoteID, BySubscriberID},
 		Lease:            Lease{Valid: DefaultValid, Min: DefaultValid, Max: DefaultValid},
+		DHCP6:            defaults6(),
 	}
 	var root *path
 	if !c.isMap(root, n, &topKeys) {
@@ -150,6 +152,9 @@ func (c *checker) top(n *node) *Config {
 	if v := n.get("rogue-detection"); v != nil {
 		c.rogue(root.at("rogue-detection"), v, &cfg.Rogue)
 	}
+	if v := n.get("dhcpv6"); v != nil {
+		c.dhcp6(root.at("dhcpv6"), v, &cfg.DHCP6)
+	}
 	if v := n.get("classes"); v != nil {
 		cfg.Classes = c.classes(root.at("classes"), v, cfg)
 	}
@@ -163,11 +168,17 @@ func (c *checker) top(n *node) *Config {
 		cfg.Networks = c.networks(root.at("shared-networks"), v, cfg)
 	}
 	if v := n.get("subnets"); v != nil {
-		cfg.Subnets = c.subnets(root.at("subnets"), v, cfg.Lease, cfg.Options)
+		v6 := subnets6{above: above6{cfg.DHCP6.Lease, cfg.DHCP6.RapidCommit}}
+		cfg.Subnets = c.subnets(root.at("subnets"), v, cfg.Lease, &v6, cfg.Options)
+		cfg.DHCP6.Subnets = v6.out
 	} else if n.get("shared-networks") == nil {
 		c.fail(root.at("subnets"), n, "is missing: name at least one subnet, as in [{subnet: 192.0.2.0/24, pools: [192.0.2.10-192.0.2.99]}]")
 	}
+	if n.get("dhcpv6") != nil && !cfg.DHCP6.Serves() && len(c.problems) == 0 {
+		c.warn(root.at("dhcpv6"), n.get("dhcpv6"), "has no effect: no subnet has an IPv6 prefix")
+	}
 	c.overlaps()
+	c.claimed()
 	c.ids()
 	c.namedClasses()
 	return cfg

@@ -78,6 +78,7 @@ func TestDesignExample(t *testing.T) {
 			Options: []Option{{Code: 43, Name: "vendor-encapsulated-options", Data: []byte{1, 4, 0, 0, 0, 2}, At: Place{12, 66}}},
 			At:      Place{12, 5},
 		}},
+		DHCP6: defaults6(),
 	}
 	got := mustParse(t, design)
 	// The id is a hash; what matters is that it is there and does not move.

@@ -174,10 +174,9 @@ func TestSubnetProblems(t *testing.T) {
 		{"{subnet: net1}", []string{`1:20: subnets[0].subnet: "net1" is not a prefix such as 192.0.2.0/24`}},
 		{"{subnet: 0.0.0.0/0}", []string{"1:20: subnets[0].subnet: 0.0.0.0/0 is every address there is"}},
 		{"{subnet: 224.0.0.0/24}", []string{"1:20: subnets[0].subnet: 224.0.0.0/24 cannot be a subnet: 224.0.0.0/4 is for multicast"}},
-		{"{subnet: '2001:db8::/32', delegate: [], anything: 1}", []string{"1:20: subnets[0].subnet: DHCPv6 is not served yet: 2001:db8::/32"}},
 		{"{subnet: 192.0.2.0/24, pool: [192.0.2.10]}", []string{"1:34: subnets[0].pool: unknown key (did you mean pools?)"}},
 		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], gateway: 192.0.2.1}", []string{"1:55: subnets[0].gateway: unknown key (did you mean options: {routers: …}?)"}},
-		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], delegate: 5}", []string{"1:55: subnets[0].delegate: is not supported yet"}},
+		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], delegate: 5}", []string{"1:55: subnets[0].delegate: unknown key"}},
 		{"{subnet: 192.0.2.0/24, pools: [192.0.2.10], relays: [10.0.0.1, 224.0.0.1, 10.0.0.1]}", []string{
 			"1:74: subnets[0].relays[1]: 224.0.0.1 is for multicast",
 			"1:85: subnets[0].relays[2]: 10.0.0.1 is there twice",
@@ -346,7 +345,7 @@ func TestDefinitionProblems(t *testing.T) {
 		{"{name: x, code: 3, type: u8}", []string{"1:38: option-definitions[0].code: code 3 is routers already"}},
 		{"{name: x, code: y, type: u8}", []string{`1:38: option-definitions[0].code: "y" is not a code from 1 to 254`}},
 		{"{name: routers, code: 224, type: u8}", []string{"1:29: option-definitions[0].name: the name routers is option 3 already"}},
-		{"{name: x, code: 224, type: u8, space: y}", []string{"1:53: option-definitions[0].space: is not supported yet"}},
+		{"{name: x, code: 224, type: u8, space: y}", []string{"1:60: option-definitions[0].space: \"y\" is not dhcp4, dhcp6 or vendor- and an enterprise's number, as in vendor-4491"}},
 	} {
 		checkProblems(t, fits("option-definitions: ["+tt.fragment+"]"), tt.want)
 	}

@@ -37,14 +37,14 @@ func TestReferenceDefaults(t *testing.T) {
 			switch {
 			case strings.Contains(l, "array"):
 				kept = append(kept, "     }")
-			case strings.Contains(l, "valid:"):
+			case strings.HasPrefix(strings.TrimSpace(l), "valid:"):
 				kept[len(kept)-1] = ""
 			}
 			continue
 		}
 		kept = append(kept, l)
 	}
-	if defaults != 26 {
+	if defaults != 37 {
 		t.Errorf("%d defaults", defaults)
 	}
 	bare := mustParse(t, strings.Join(kept, "\n"))
@@ -68,6 +68,8 @@ var keySets = map[string]*keySet{
 	"top": &topKeys, "history": &historyKeys, "interfaces": &interfaceKeys, "lease": &leaseKeys, "option-definitions": &definitionKeys,
 	"shared-networks": &networkKeys, "links": &linkKeys, "filters": &filterKeys, "limits": &limitKeys, "fqdn": &fqdnKeys, "rogue-detection": &rogueKeys,
 	"classes": &classKeys, "match": &matchKeys, "prefix": &prefixKeys, "vendor-id": &vendorIDKeys, "subnets": &subnetKeys, "pools": &poolKeys, "reservations": &reservationKeys,
+	"dhcpv6": &dhcp6Keys, "routes": &routesKeys, "shared-networks.dhcpv6": &network6Keys, "classes.dhcpv6": &class6Keys, "lease6": &lease6Keys,
+	"subnets6": &subnet6Keys, "pools6": &pool6Keys, "delegate": &delegateKeys, "exclude6": &excludeKeys, "reservations6": &reservation6Keys,
 }
 
 // A name that leads to another, or that will have a meaning, is not a key.
@@ -101,6 +103,7 @@ func TestDocs(t *testing.T) {
 	page := string(b)
 	want := replacePart(t, page, "reference", "```yaml\n"+reference+"```\n")
 	want = replacePart(t, want, "options", optionTable())
+	want = replacePart(t, want, "options6", optionTable6())
 	if *update {
 		if err := os.WriteFile(docs, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -153,6 +156,17 @@ func optionTable() string {
 			rfc = "RFC " + rfc
 		}
 		fmt.Fprintf(&b, "| %d | `%s` | %s | %s |\n", d.Code, d.Name, d.Usage(), rfc)
+	}
+	return b.String()
+}
+
+func optionTable6() string {
+	var b strings.Builder
+	b.WriteString("| code | name | value | defined in |\n| --- | --- | --- | --- |\n")
+	for _, d := range option.All(option.DHCP6) {
+		if refusal6(d) == "" {
+			fmt.Fprintf(&b, "| %d | `%s` | %s | RFC %s |\n", d.Code, d.Name, d.Usage(), d.RFC)
+		}
 	}
 	return b.String()
 }

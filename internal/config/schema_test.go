@@ -76,8 +76,19 @@ func schema(t *testing.T) object {
 		options[d.Name] = object{"description": "option " + d.String()[len(d.Name)+1:] + ": " + d.Usage()}
 	}
 
+	options6 := object{}
+	for _, d := range option.All(option.DHCP6) {
+		if refusal6(d) == "" {
+			options6[d.Name] = object{"description": "option " + d.String()[len(d.Name)+1:] + ": " + d.Usage()}
+		}
+	}
+	lease6 := either(ref("time"), keys("lease6", nil, object{
+		"preferred": ref("time"), "valid": ref("time"), "renew": ref("time"), "rebind": ref("time"), "client-timers": boolean,
+	}))
+
 	octets := listOf(either(text, keys("prefix", []string{"prefix"}, object{"prefix": text})))
 	number := func(most int) object { return object{"type": "integer", "minimum": 0, "maximum": most} }
+	bits := object{"type": "integer", "minimum": 1, "maximum": 128}
 	vlan := object{"type": "integer", "minimum": 1, "maximum": 4094}
 
 	top := keys("top", []string{"interfaces"}, object{
@@ -111,8 +122,18 @@ func schema(t *testing.T) object {
 		"fqdn":              keys("fqdn", nil, object{"answer": boolean, "suffix": text}),
 		"rogue-detection":   keys("rogue-detection", nil, object{"state": words(rogueWords), "name": text}),
 		"strict-user-class": boolean,
-		"subnets":           listOf(ref("subnet")),
+		"subnets":           listOf(either(ref("subnet"), ref("subnet6"))),
 		"classes":           listOf(ref("class")),
+		"dhcpv6": keys("dhcpv6", nil, object{
+			"duid": text, "preference": object{"type": "integer", "minimum": 0, "maximum": 255}, "unicast": words(unicastWords),
+			"rapid-commit": boolean, "advertise-status": words(statusWords), "recreate": boolean, "temporary-addresses": words(temporaryWords),
+			"decline-probation": ref("time"), "relay-options": listOf(text),
+			"reservation-order": listOf(words(identifier6Words)),
+			"routes": either(boolean, keys("routes", nil, object{
+				"install": boolean, "table": object{"type": "integer", "minimum": 1, "maximum": 1<<32 - 1}, "metric": object{"type": "integer", "minimum": 1, "maximum": 1<<32 - 1},
+			})),
+			"lease": ref("lease6"), "options": ref("options6"), "always-send": listOf(text),
+		}),
 	})
 	top["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	top["title"] = "xdhcpd configuration"
@@ -124,6 +145,8 @@ func schema(t *testing.T) object {
 		"addresses":     listOf(text),
 		"options":       object{"type": "object", "properties": options},
 		"class-options": object{"type": "object", "additionalProperties": ref("options")},
+		"options6":      object{"type": "object", "properties": options6},
+		"lease6":        lease6,
 		"interface": keys("interfaces", []string{"name"}, object{
 			"name": text, "xdp": words(xdpWords), "wait": words(waitWords), "vlans": boolean, "address": text,
 		}),
@@ -131,25 +154,29 @@ func schema(t *testing.T) object {
 			"valid": ref("time"), "renew": ref("time"), "rebind": ref("time"), "min": ref("time"), "max": ref("time"),
 		})),
 		"definition": keys("option-definitions", []string{"name", "code", "type"}, object{
-			"name": text, "code": object{"type": "integer", "minimum": 1, "maximum": 254}, "type": text, "array": boolean,
+			"name": text, "code": object{"type": "integer", "minimum": 1, "maximum": 65534}, "type": text, "array": boolean, "space": text,
 		}),
 		"class": keys("classes", []string{"name"}, object{
 			"name": text, "description": text, "match": ref("match"), "options": ref("options"), "always-send": listOf(text), "never-send": listOf(text),
 			"lease": ref("lease"), "drop": boolean, "next-server": text, "server-name": text, "boot-file": text,
+			"dhcpv6": keys("classes.dhcpv6", nil, object{"lease": ref("lease6"), "options": ref("options6"), "always-send": listOf(text)}),
 		}),
 		"match": keys("match", nil, object{
 			"vendor-class": octets, "user-class": octets, "mac": octets, "client-id": octets, "circuit-id": octets,
-			"remote-id": octets, "subscriber-id": octets, "relay-id": octets, "relay": listOf(text),
+			"remote-id": octets, "subscriber-id": octets, "relay-id": octets, "relay": listOf(text), "duid": octets, "interface-id": octets,
 			"vendor-id": listOf(either(number(1<<32-1), keys("vendor-id", []string{"enterprise"}, object{
 				"enterprise": number(1<<32 - 1), "data": either(text, keys("prefix", []string{"prefix"}, object{"prefix": text})),
 			}))),
 			"architecture": listOf(number(65535)), "interface": text, "vlan": vlan, "inner-vlan": vlan,
-			"class": listOf(text), "known": boolean, "expression": text, "all": listOf(ref("match")), "any": listOf(ref("match")), "not": ref("match"),
+			"class": listOf(text), "known": boolean, "expression": text, "expression6": text, "all": listOf(ref("match")), "any": listOf(ref("match")), "not": ref("match"),
 		}),
 		"link": either(text, keys("links", []string{"interface"}, object{"interface": text, "vlan": vlan, "inner-vlan": vlan})),
 		"network": keys("shared-networks", []string{"name", "subnets"}, object{
-			"name": text, "subnets": listOf(ref("subnet")), "lease": ref("lease"), "options": ref("options"), "always-send": listOf(text), "class-options": ref("class-options"), "never-send": listOf(text),
+			"name": text, "subnets": listOf(either(ref("subnet"), ref("subnet6"))), "lease": ref("lease"), "options": ref("options"), "always-send": listOf(text), "class-options": ref("class-options"), "never-send": listOf(text),
 			"links": listOf(ref("link")), "authoritative": boolean, "rapid-commit": boolean,
+			"dhcpv6": keys("shared-networks.dhcpv6", nil, object{
+				"lease": ref("lease6"), "options": ref("options6"), "always-send": listOf(text), "rapid-commit": boolean,
+			}),
 		}),
 		"subnet": keys("subnets", []string{"subnet"}, object{
 			"subnet": text,
@@ -177,6 +204,27 @@ func schema(t *testing.T) object {
 			"mac": text, "client-id": text, "circuit-id": text, "remote-id": text, "subscriber-id": text,
 			"address": text, "hostname": text, "options": ref("options"), "always-send": listOf(text), "class-options": ref("class-options"), "never-send": listOf(text), "classes": listOf(text),
 			"next-server": text, "server-name": text, "boot-file": text,
+		}),
+		"subnet6": keys("subnets6", []string{"subnet"}, object{
+			"subnet": text, "method": words(methodWords), "exclude": ref("addresses"), "lease": ref("lease6"), "options": ref("options6"),
+			"pools": listOf(either(text, keys("pools6", []string{"range"}, object{
+				"range": text, "method": words(methodWords), "options": ref("options6"), "always-send": listOf(text), "classes": listOf(text),
+				"deny": listOf(text), "lease": ref("lease6"),
+			}))),
+			"delegate": listOf(keys("delegate", []string{"prefix", "length"}, object{
+				"prefix": text, "length": bits, "options": ref("options6"), "always-send": listOf(text), "classes": listOf(text),
+				"deny": listOf(text), "lease": ref("lease6"),
+				"exclude": either(bits, keys("exclude6", []string{"length"}, object{"length": bits, "number": object{"type": "integer", "minimum": 0}})),
+			})),
+			"always-send":  listOf(text),
+			"reservations": listOf(ref("reservation6")),
+			"id":           object{"type": "integer", "minimum": 1, "maximum": 4294967294},
+			"links":        listOf(ref("link")), "relays": ref("addresses"), "interface-ids": ref("addresses"), "rapid-commit": boolean,
+			"classes": listOf(text), "deny": listOf(text),
+		}),
+		"reservation6": keys("reservations6", nil, object{
+			"duid": text, "mac": text, "remote-id": text, "interface-id": text, "subscriber-id": text, "addresses": ref("addresses"),
+			"prefixes": ref("addresses"), "hostname": text, "options": ref("options6"), "always-send": listOf(text), "classes": listOf(text),
 		}),
 	}
 	return top

@@ -16,7 +16,6 @@ var subnetKeys = keySet{
 		"subnet", "pools", "exclude", "lease", "options", "always-send", "class-options", "never-send", "reservations", "id", "next-server", "server-name", "boot-file",
 		"links", "relays", "server-id", "authoritative", "rapid-commit", "classes", "deny", "vss", "limit",
 	},
-	later: []string{"delegate"},
 	others: map[string]string{
 		"prefix": "subnet", "network": "subnet", "cidr": "subnet", "range": "pools", "pool": "pools",
 		"hosts": "reservations", "static": "reservations", "reservation": "reservations", "lease-time": "lease",
@@ -34,20 +33,31 @@ type subnetPlace struct {
 	node   *node // of the prefix
 	path   *path
 	idNode *node
-	subnet *Subnet
+	id     *uint32
 }
 
-// subnets takes a list of subnets; options are those that each inherits, the
-// strongest last.
-func (c *checker) subnets(p *path, n *node, above Lease, options ...[]Option) []Subnet {
+// subnets takes a list; options are those that each IPv4 subnet inherits, the
+// strongest last. IPv6 subnets go into v6.
+func (c *checker) subnets(p *path, n *node, above Lease, v6 *subnets6, options ...[]Option) []Subnet {
 	items := c.items(p, n)
 	if n.kind == listNode && len(items) == 0 {
 		c.fail(p, n, "is empty: at least one subnet is wanted")
 	}
+	// There is room for all, so that they do not move.
 	out := make([]Subnet, 0, len(items))
 	for i, el := range items {
 		p := item(p, n, i)
-		if !c.isMap6(p, el) || !c.isMap(p, el, &subnetKeys) {
+		if isV6(el) {
+			if v6.out == nil {
+				v6.out = make([]Subnet6, 0, len(items)-i)
+			}
+			if s, ok := c.subnet6(p, el, v6.above); ok {
+				v6.out = append(v6.out, s)
+				c.places = append(c.places, subnetPlace{s.Prefix, el.get("subnet"), p.at("subnet"), el.get("id"), &v6.out[len(v6.out)-1].ID})
+			}
+			continue
+		}
+		if !c.isMap(p, el, &subnetKeys) {
 			continue
 		}
 		v := el.get("subnet")
@@ -59,35 +69,15 @@ func (c *checker) subnets(p *path, n *node, above Lease, options ...[]Option) []
 		if !ok {
 			continue
 		}
-		at := subnetPlace{prefix: prefix, node: v, path: p.at("subnet")}
 		s := Subnet{Prefix: prefix, At: el.place}
 		if v := el.get("id"); v != nil {
 			s.ID = c.subnetID(p.at("id"), v)
-			at.idNode = v
 		}
 		c.subnet(p, el, &s, above, options)
 		out = append(out, s)
-		at.subnet = &out[len(out)-1] // out has room for all: it does not move
-		c.places = append(c.places, at)
+		c.places = append(c.places, subnetPlace{prefix, v, p.at("subnet"), el.get("id"), &out[len(out)-1].ID})
 	}
 	return out
-}
-
-// isMap6 refuses a subnet of DHCPv6 in one sentence: its other keys would be
-// wrong too.
-func (c *checker) isMap6(p *path, n *node) bool {
-	if n.kind != mapNode {
-		return true
-	}
-	v := n.get("subnet")
-	if v == nil || v.kind != scalarNode {
-		return true
-	}
-	if pre, err := netip.ParsePrefix(v.text); err == nil && pre.Addr().Is6() {
-		c.fail(p.at("subnet"), v, "DHCPv6 is not served yet: %s", v.text)
-		return false
-	}
-	return true
 }
 
 // subnet fills in what does not concern other subnets.
@@ -248,18 +238,23 @@ func (c *checker) subnetID(p *path, n *node) uint32 {
 // ids refuses an id that is given twice, and gives one to subnets without: a
 // hash of the prefix, so that it stays when others come and go.
 func (c *checker) ids() {
-	used := map[uint32]*subnetPlace{}
+	// Each protocol has its own numbers, as in other servers.
+	type key struct {
+		v6 bool
+		id uint32
+	}
+	used := map[key]*subnetPlace{}
 	for i := range c.places {
 		at := &c.places[i]
-		id := at.subnet.ID
-		if id == 0 {
+		k := key{at.prefix.Addr().Is6(), *at.id}
+		if k.id == 0 {
 			continue
 		}
-		if first := used[id]; first != nil {
-			c.fail(at.path.up.at("id"), at.idNode, "%d is the id of %s already (%s), in %s", id, first.prefix, first.path.up, line(first.idNode.place))
+		if first := used[k]; first != nil {
+			c.fail(at.path.up.at("id"), at.idNode, "%d is the id of %s already (%s), in %s", k.id, first.prefix, first.path.up, line(first.idNode.place))
 			continue
 		}
-		used[id] = at
+		used[k] = at
 	}
 	for i := range c.places {
 		at := &c.places[i]
@@ -268,12 +263,12 @@ func (c *checker) ids() {
 		}
 		h := fnv.New32a()
 		h.Write([]byte(at.prefix.String()))
-		id := h.Sum32()
-		for id == 0 || id == 1<<32-1 || used[id] != nil {
-			id++
+		k := key{at.prefix.Addr().Is6(), h.Sum32()}
+		for k.id == 0 || k.id == 1<<32-1 || used[k] != nil {
+			k.id++
 		}
-		used[id] = at
-		at.subnet.ID = id
+		used[k] = at
+		*at.id = k.id
 	}
 }
 

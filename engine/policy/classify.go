@@ -68,7 +68,7 @@ func (p *Policy) Classify(f *Facts, m *Membership) {
 		c.relayOptions(f.Client.Relay, m)
 	}
 	if c.Uses(MatchRelay) && f.Giaddr != 0 {
-		c.seeNet(0, uint64(f.Giaddr), m)
+		c.SeeRelay(0, uint64(f.Giaddr), m)
 	}
 	if c.Uses(MatchArch) {
 		c.SeeArch(f.Arch, m)

@@ -42,21 +42,46 @@ type expression struct {
 	program *vm.Program
 }
 
-// An exprEnv is what a program sees. The functions are bound once, as making
-// them allocates.
-type exprEnv struct {
-	Option    func(int) string              `expr:"option"`
-	Exists    func(int) bool                `expr:"exists"`
-	Relay     func(int) string              `expr:"relay"`
-	Sub       func(string, int) string      `expr:"suboption"`
+// ExprTools are the functions of the language that do not look at the message.
+type ExprTools struct {
 	Substring func(string, int, int) string `expr:"substring"`
 	Hex       func(string) string           `expr:"hex"`
 	Unhex     func(string) (string, error)  `expr:"unhex"`
 	Number    func(string) int              `expr:"number"`
-	MAC       string                        `expr:"mac"`
-	Giaddr    string                        `expr:"giaddr"`
-	HType     int                           `expr:"htype"`
-	Known     bool                          `expr:"known"`
+}
+
+// NewExprTools binds them.
+func NewExprTools() ExprTools {
+	return ExprTools{
+		Substring: substring,
+		Hex:       func(s string) string { return hex.EncodeToString([]byte(s)) },
+		Unhex: func(s string) (string, error) {
+			v, err := hex.DecodeString(strings.ReplaceAll(s, ":", ""))
+			return string(v), err
+		},
+		Number: func(s string) int {
+			var room [8]byte
+			if len(s) > len(room) {
+				s = s[len(s)-len(room):]
+			}
+			copy(room[len(room)-len(s):], s)
+			return int(binary.BigEndian.Uint64(room[:]))
+		},
+	}
+}
+
+// An exprEnv is what a program sees. The functions are bound once, as making
+// them allocates.
+type exprEnv struct {
+	ExprTools
+	Option func(int) string         `expr:"option"`
+	Exists func(int) bool           `expr:"exists"`
+	Relay  func(int) string         `expr:"relay"`
+	Sub    func(string, int) string `expr:"suboption"`
+	MAC    string                   `expr:"mac"`
+	Giaddr string                   `expr:"giaddr"`
+	HType  int                      `expr:"htype"`
+	Known  bool                     `expr:"known"`
 
 	facts *Facts
 	vm    vm.VM
@@ -65,7 +90,7 @@ type exprEnv struct {
 var exprEnvs = sync.Pool{New: func() any { return newExprEnv() }}
 
 func newExprEnv() *exprEnv {
-	e := &exprEnv{}
+	e := &exprEnv{ExprTools: NewExprTools()}
 	e.Option = func(code int) string {
 		if e.facts == nil || code < 0 || code > 255 {
 			return ""
@@ -94,20 +119,6 @@ func newExprEnv() *exprEnv {
 			return string(v[2:])
 		}
 		return ""
-	}
-	e.Substring = substring
-	e.Hex = func(s string) string { return hex.EncodeToString([]byte(s)) }
-	e.Unhex = func(s string) (string, error) {
-		v, err := hex.DecodeString(strings.ReplaceAll(s, ":", ""))
-		return string(v), err
-	}
-	e.Number = func(s string) int {
-		var room [8]byte
-		if len(s) > len(room) {
-			s = s[len(s)-len(room):]
-		}
-		copy(room[len(room)-len(s):], s)
-		return int(binary.BigEndian.Uint64(room[:]))
 	}
 	return e
 }

@@ -160,12 +160,9 @@ func (c *Matcher) SeeVendor(enterprise uint32, data []byte, m *Membership) {
 	}
 }
 
-// SeeRelay6 tells of the address that a relay agent has on the client's link.
-func (c *Matcher) SeeRelay6(addr *[16]byte, m *Membership) {
-	c.seeNet(binary.BigEndian.Uint64(addr[:]), binary.BigEndian.Uint64(addr[8:]), m)
-}
-
-func (c *Matcher) seeNet(hi, lo uint64, m *Membership) {
+// SeeRelay tells of the address that a relay agent has on the client's link: its
+// first and last eight bytes; IPv4 ones are in the last four.
+func (c *Matcher) SeeRelay(hi, lo uint64, m *Membership) {
 	for _, n := range c.netBits {
 		c.hit(c.nets[makeNetKey(hi, lo, n)], m)
 	}

@@ -47,12 +47,12 @@ func (b *builder) addClassList() {
 		v := binary.BigEndian.AppendUint16(nil, uint16(len(m.Value)))
 		v = append(v, m.Value...)
 		v = append(v, make([]byte, -len(m.Value)&3)...)
-		v = appendText(v, c.Name)
-		v = appendText(v, c.Description)
+		v = AppendClassText(v, c.Name)
+		v = AppendClassText(v, c.Description)
 		if len(v) > 255 {
 			// Rather a list without its description than no list.
 			v = v[:len(v)-2-textLen(c.Description)]
-			v = appendText(v, "")
+			v = AppendClassText(v, "")
 		}
 		if len(v) <= 255 {
 			b.p.classList = append(append(b.p.classList, optUserClass, uint8(len(v))), v...)
@@ -60,9 +60,9 @@ func (b *builder) addClassList() {
 	}
 }
 
-// appendText writes a text as UTF-16 with a zero at its end, behind its length
+// AppendClassText writes a text as UTF-16 with a zero at its end, behind its length
 // in bytes: the example of §4.
-func appendText(v []byte, text string) []byte {
+func AppendClassText(v []byte, text string) []byte {
 	v = binary.BigEndian.AppendUint16(v, uint16(textLen(text)))
 	for _, u := range utf16.Encode([]rune(text)) {
 		v = binary.BigEndian.AppendUint16(v, u)

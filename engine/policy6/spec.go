@@ -161,6 +161,9 @@ type SubnetSpec struct {
 	RapidCommit bool
 	// Classes and Deny restrict all pools of the subnet as PoolSpec's do.
 	Classes, Deny []string
+	// Limit is how many of its addresses, and of its prefixes, may be leased at
+	// once; 0: all.
+	Limit uint32
 }
 
 // Method says how a free address is chosen.
@@ -309,6 +312,10 @@ type Option struct {
 	// Always sends the option also to a client whose Option Request option lacks
 	// it.
 	Always bool
+	// Never withholds the option from the clients of the place, wherever else it is
+	// configured and whatever they ask for. It has no Data, and of vendor options it
+	// means those of all vendors.
+	Never bool
 	// Class sends the option to the clients of a class only. At its place it
 	// wins over those without a class ([MS-DHCPE] §1.4, the order for DHCPv6). A
 	// class's own options do not have it.

@@ -62,7 +62,8 @@ func recovery(c config, n int) error {
 	return nil
 }
 
-// leases is a table that has n leases from 10.0.0.0 on.
+// leases is a table that has n leases from 10.0.0.0 on. It is walked as a table is that
+// has been in use: in an order that has nothing to do with the addresses.
 type leases int
 
 func (t leases) Apply([]byte) error { return nil }
@@ -70,8 +71,8 @@ func (t leases) Shards() int        { return 1 }
 
 func (t leases) EachShard(_ int, fn func(*lease.Entry) bool) bool {
 	g := newGrants(0)
-	for i := range int(t) {
-		c := g.at(uint32(i), 1)
+	for i := range uint64(t) {
+		c := g.at(uint32(i*2654435761%uint64(t)), 1) // a prime: every address once
 		e := lease.Entry{Status: lease.Bound, Addr: c.Addr, Scope: c.Scope, Kind: c.Kind, HType: c.HType, HW: c.HW, ID: c.ID,
 			ClientID: c.ClientID, Relay: c.Relay, Version: 1, Start: c.Start, Expires: c.Expires, CLTT: c.At}
 		if !fn(&e) {

@@ -27,6 +27,12 @@ type Table interface {
 	EachShard(shard int, fn func(*lease.Entry) bool) bool
 }
 
+// expecter is a Table that can use the time until a change is applied to fetch the
+// memory that it concerns.
+type expecter interface {
+	ExpectChange(rec []byte)
+}
+
 // Recovery is what was found in the state directory and what was made of it.
 type Recovery struct {
 	Fresh       bool // there was nothing
@@ -85,7 +91,8 @@ func (r *Recovery) ApplyHolds(t Table, pools []lease.Range) error {
 // replayer feeds records to a table from several goroutines, each of which has
 // the addresses of one residue class. A nil sink only checks.
 type replayer struct {
-	sink Table
+	sink   Table
+	expect func(rec []byte) // never nil
 
 	ways    []chan replayed
 	done    sync.WaitGroup
@@ -106,7 +113,10 @@ type replayed struct {
 }
 
 func newReplayer(sink Table) *replayer {
-	r := &replayer{sink: sink, ways: make([]chan replayed, runtime.GOMAXPROCS(0))}
+	r := &replayer{sink: sink, expect: func([]byte) {}, ways: make([]chan replayed, runtime.GOMAXPROCS(0))}
+	if e, ok := sink.(expecter); ok {
+		r.expect = e.ExpectChange
+	}
 	for i := range r.ways {
 		r.ways[i] = make(chan replayed, 2)
 		r.done.Add(1)
@@ -171,6 +181,14 @@ type tally struct {
 	expires, newest lease.Time
 }
 
+func (t *tally) note(rec []byte) {
+	t.n++
+	t.newest = max(t.newest, recAt(rec))
+	if e := recExpires(rec); e != lease.Never {
+		t.expires = max(t.expires, e)
+	}
+}
+
 func (r *replayer) add(t *tally) {
 	r.applied.Add(t.n)
 	r.mu.Lock()
@@ -178,7 +196,13 @@ func (r *replayer) add(t *tally) {
 	r.expires, r.newest = max(r.expires, t.expires), max(r.newest, t.newest)
 }
 
+// lookAhead is how many records of its own a goroutine looks ahead, to have fetched what
+// each of them will need: enough for the slowest memory, few enough for the fastest cache.
+const lookAhead = 16
+
 func (r *replayer) apply(me, ways uint32, payload []byte, t *tally) error {
+	var ring [lookAhead][]byte // seen and not yet applied
+	n := 0
 	for len(payload) > 0 {
 		rec, rest, err := lease.Next(payload)
 		if err != nil {
@@ -188,17 +212,30 @@ func (r *replayer) apply(me, ways uint32, payload []byte, t *tally) error {
 		if ways > 1 && uint32(recAddr(rec))%ways != me {
 			continue
 		}
-		t.n++
-		t.newest = max(t.newest, recAt(rec))
-		if e := recExpires(rec); e != lease.Never {
-			t.expires = max(t.expires, e)
-		}
+		t.note(rec)
 		if r.sink == nil {
 			continue
 		}
-		if err := r.sink.Apply(rec); err != nil {
-			return &DamageError{t.file, 0, fmt.Sprintf("the record of %v: %v", recAddr(rec), err)}
+		r.expect(rec)
+		at := &ring[n%lookAhead]
+		if n++; n > lookAhead {
+			if err := r.applyOne(*at, t); err != nil {
+				return err
+			}
 		}
+		*at = rec
+	}
+	for i := max(0, n-lookAhead); i < n; i++ {
+		if err := r.applyOne(ring[i%lookAhead], t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *replayer) applyOne(rec []byte, t *tally) error {
+	if err := r.sink.Apply(rec); err != nil {
+		return &DamageError{t.file, 0, fmt.Sprintf("the record of %v: %v", recAddr(rec), err)}
 	}
 	return nil
 }

@@ -47,3 +47,18 @@ func (t *Table) Fetch(h Hint) {
 	}
 	h.s.mu.Unlock()
 }
+
+// ExpectChange begins to fetch what Apply of this encoded change will need: a replay
+// that looks some changes ahead does not wait for memory at each of them.
+func (t *Table) ExpectChange(rec []byte) {
+	c, err := ParseChange(rec)
+	if err != nil {
+		return // Apply says so
+	}
+	if c.Full {
+		cl := c.client()
+		t.Expect(c.Scope, &cl, c.Addr)
+		return
+	}
+	t.fetch(c.Addr)
+}

@@ -173,14 +173,20 @@ func (c *Chain) RSOO(i int) (Opts, bool) {
 // the client's own frame (RFC 6939 §6: "the DHCPv6 relay agent closest to the
 // client"); another relay's is about something else.
 func (c *Chain) LinkLayer() (htype uint16, addr []byte, ok bool) {
-	if c.n == 0 {
-		return 0, nil, false
-	}
-	b, ok := c.view(c.levels[c.n-1].linkLayer)
+	b, ok := c.LinkLayerOpt()
 	if !ok {
 		return 0, nil, false
 	}
 	return binary.BigEndian.Uint16(b), b[2:], true
+}
+
+// LinkLayerOpt is the data of the option that LinkLayer reads: hardware type and
+// address.
+func (c *Chain) LinkLayerOpt() ([]byte, bool) {
+	if c.n == 0 {
+		return nil, false
+	}
+	return c.view(c.levels[c.n-1].linkLayer)
 }
 
 // Link is the address that says on which link the client is, and the level that

@@ -132,6 +132,12 @@ func TestRFC8357RelayPort(t *testing.T) {
 		[]byte{13, 0}, linkA[:], peerC[:], []byte{0, 135, 0, 2, 0, 0, 0, 9, 0, 4},
 		reply)
 	same(t, "Relay-reply", wrap(t, packet, reply), want)
+	// In the order of the relay's own options.
+	packet2 := relayed(0, linkA, peerC, opt(135, 0x03, 0xe8), opt(9, msg(1, clientID)...), opt(18, 'x'))
+	want = slices.Concat(
+		[]byte{13, 0}, linkA[:], peerC[:], []byte{0, 135, 0, 2, 3, 0xe8, 0, 18, 0, 1, 'x', 0, 9, 0, 4},
+		reply)
+	same(t, "Relay-reply", wrap(t, packet2, reply), want)
 	var c Chain
 	c.Unwrap(packet)
 	if got := c.ReplyPort(1000); got != 1000 {

@@ -36,11 +36,15 @@ func (c *Chain) wants(l *level) (set [numOpts / 64]uint64) {
 // order, and returns their length. dst is long enough or nil.
 func (c *Chain) echo(l *level, dst []byte) int {
 	if l.ero.off == 0 { // as nearly always
-		n := putOpt(dst, OptInterfaceID, c, l.interfaceID)
+		code, r, code2, r2 := uint16(OptInterfaceID), l.interfaceID, uint16(OptRelayPort), l.relayPort
+		if r2.off < r.off {
+			code, r, code2, r2 = code2, r2, code, r
+		}
+		n := putOpt(dst, code, c, r)
 		if dst != nil {
 			dst = dst[n:]
 		}
-		return n + putOpt(dst, OptRelayPort, c, l.relayPort)
+		return n + putOpt(dst, code2, c, r2)
 	}
 	set := c.wants(l)
 	n := 0

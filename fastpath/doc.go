@@ -27,6 +27,11 @@
 //
 //	| Ethernet, tags | IPv4 | UDP | BOOTP header | 53 54 51 58 59 | block | own | 118 56 | 61 | 82 | END | pad to 300 |
 //
+// DHCPv6 is the other half of a Handler (handler6.go): the same steps around
+// exchange6, with the relays' envelopes taken off before and put around the reply
+// afterwards. Its reply is written beside the frame and copied over it, so nothing
+// has to be kept aside.
+//
 // The rules of the wire: RFC 2131 §4.1, §4.3.1 (table 3), RFC 2132, RFC 3011,
-// RFC 3046 §2.2, RFC 6842, RFC 8357.
+// RFC 3046 §2.2, RFC 6842, RFC 8357; RFC 8415 §7 to §9, §18.3.10, §19.3, §21.
 package fastpath

@@ -36,6 +36,7 @@ type Handler struct {
 	headers   eth.Headers4
 	relayPort bool // sub-option 19: answer to the relay's source port (RFC 8357)
 	cache     cache
+	six       six                 // DHCPv6
 	echo      [2 * (2 + 255)]byte // options 61 and 82 of the request
 }
 
@@ -60,6 +61,7 @@ func (h *Handler) Begin(now time.Time, p worker.Pressure) {
 	h.now = lease.Time(now.Unix())
 	h.pressure = p
 	h.ahead.drop()
+	h.six.begin()
 }
 
 // Handle decides on f and answers it in place. Unless the verdict is Reply or
@@ -68,6 +70,9 @@ func (h *Handler) Handle(f *frame.Frame, b *lease.Batch) (frame.Verdict, frame.R
 	h.take(f)
 	why := h.why
 	if why == frame.OK {
+		if h.v6 {
+			return h.handle6(f, b)
+		}
 		why = h.shed()
 	}
 	if why != frame.OK {
@@ -91,7 +96,7 @@ func (h *Handler) Handle(f *frame.Frame, b *lease.Batch) (frame.Verdict, frame.R
 func verdict(why frame.Reason) frame.Verdict {
 	switch why {
 	case frame.PuntOverload, frame.PuntSplit, frame.PuntNoFit, frame.PuntOption,
-		frame.PuntBootp, frame.PuntAddressing, frame.PuntClass:
+		frame.PuntBootp, frame.PuntAddressing, frame.PuntClass, frame.PuntType:
 		return frame.Punt
 	}
 	return frame.Drop

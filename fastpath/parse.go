@@ -6,6 +6,7 @@ import (
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease"
 	"xdhcp/internal/wire/dhcp4"
+	"xdhcp/internal/wire/dhcp6"
 	"xdhcp/internal/wire/eth"
 )
 
@@ -14,6 +15,7 @@ type parsed struct {
 	at      *byte // the frame: where it begins and how long it is
 	size    int
 	why     frame.Reason // OK, or why it is dropped or punted; the rest is then undefined
+	v6      bool         // it is DHCPv6, of which only the layers are known yet
 	typ     uint8        // option 53
 	msg     dhcp4.Msg
 	layers  eth.Layers
@@ -29,7 +31,7 @@ func (h *Handler) parse(f *frame.Frame) {
 		p.at = &f.Data[0]
 	}
 	p.why = p.read(f)
-	if p.why == frame.OK && int(f.Port) >= len(h.policy.Ports) {
+	if p.why == frame.OK && !p.v6 && int(f.Port) >= len(h.policy.Ports) {
 		// The policy in force no longer has the interface; its socket is closing.
 		p.why = frame.NoSubnet
 	}
@@ -37,10 +39,18 @@ func (h *Handler) parse(f *frame.Frame) {
 
 func (p *parsed) read(f *frame.Frame) frame.Reason {
 	l := &p.layers
+	p.v6 = false
 	if why := eth.Parse(f.Data, l); why != frame.OK {
 		return why
 	}
-	if l.V6 || l.DstPort != dhcp4.ServerPort {
+	if l.V6 {
+		p.v6 = true
+		if l.DstPort != dhcp6.ServerPort {
+			return frame.NotDHCP
+		}
+		return frame.OK
+	}
+	if l.DstPort != dhcp4.ServerPort {
 		return frame.NotDHCP
 	}
 	m := dhcp4.Msg(f.Data[l.Payload:l.End:l.End])

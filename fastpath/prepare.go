@@ -67,7 +67,7 @@ func (h *Handler) look() {
 		h.parsed = &l.parsed[i]
 		h.parse(&fs[i])
 		switch {
-		case h.why != frame.OK || h.shed() != frame.OK:
+		case h.why != frame.OK || h.v6 || h.shed() != frame.OK:
 		case h.names() != 0:
 			table.Expect(0, &l.nobody, h.names())
 		default:

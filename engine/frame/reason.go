@@ -23,6 +23,7 @@ const (
 	NoType      // no or unknown option 53 where one is needed
 	BadDUID     // a DUID is empty, too long, or there twice (RFC 8415 §11.1)
 	TooManyIAs  // more identity associations or leases than are looked at
+	BadSource   // a source address that no answer can be sent to
 	RelayDepth  // more DHCPv6 relay levels than are looked at
 
 	// Messages that a server does not answer.
@@ -80,6 +81,7 @@ var reasons = [NumReasons]struct{ name, sentence string }{
 	NoType:         {"no_type", "no DHCP message type, or one that a server does not receive"},
 	BadDUID:        {"bad_duid", "a client or server identifier is empty, longer than 130 bytes or there twice"},
 	TooManyIAs:     {"too_many_ias", "more identity associations, or addresses and prefixes in one, than are looked at"},
+	BadSource:      {"bad_source", "the IPv6 source address is unspecified or a group: no answer can go there"},
 	RelayDepth:     {"relay_depth", "came through more relays than are looked at, perhaps a loop"},
 	FromServer:     {"from_server", "a server's message or a packet from one of our own addresses"},
 	NoSubnet:       {"no_subnet", "no subnet is configured for the link that the client is on"},

@@ -103,5 +103,8 @@ func (h *Handler) scope() (lease.ScopeID, bool) {
 	if s == nil {
 		return 0, false
 	}
+	if s.Identity != h.policy.Identity {
+		s.Identity.Identify(&q.Client, h.ahead.id[:])
+	}
 	return s.Scope, true
 }

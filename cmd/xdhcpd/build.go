@@ -90,6 +90,10 @@ func subnet(s *config.Subnet) policy.SubnetSpec {
 		VSS:           s.VSS,
 		Limit:         s.Limit,
 	}
+	if s.Identity != nil {
+		id := identities[*s.Identity]
+		spec.Identity = &id
+	}
 	for i := range s.Pools {
 		p := &s.Pools[i]
 		spec.Pools = append(spec.Pools, policy.PoolSpec{
@@ -101,6 +105,7 @@ func subnet(s *config.Subnet) policy.SubnetSpec {
 		r := &s.Reservations[i]
 		rs := policy.ReservationSpec{
 			ClientID: r.ClientID, CircuitID: r.CircuitID, RemoteID: r.RemoteID, SubscriberID: r.SubscriberID,
+			DUID: r.DUID, FlexID: r.FlexID,
 			Address: r.Address, Options: options(r.Options), Classes: r.Classes,
 			NextServer: r.NextServer, ServerName: r.ServerName, BootFile: r.BootFile,
 		}
@@ -148,7 +153,7 @@ var (
 	}
 	identifiers = map[config.Identifier]policy.Identifier{
 		config.ByMAC: policy.ByMAC, config.ByClientID: policy.ByClientID, config.ByCircuitID: policy.ByCircuit,
-		config.ByRemoteID: policy.ByRemote, config.BySubscriberID: policy.BySubscriber,
+		config.ByRemoteID: policy.ByRemote, config.BySubscriberID: policy.BySubscriber, config.ByDUID: policy.ByDUID, config.ByFlexID: policy.ByFlex,
 	}
 	matchers = map[config.MatchBy]policy.MatchBy{
 		config.MatchAll: policy.MatchAll, config.MatchAny: policy.MatchAny, config.MatchNot: policy.MatchNot,

@@ -18,6 +18,7 @@ func answerRules(spec *policy.Spec, cfg *config.Config) {
 		spec.OptionOrder = append(spec.OptionOrder, optionPlaces[p])
 	}
 	spec.BasicsOnly = cfg.WithoutList == config.WithoutListBasics
+	spec.ClassOptionsInPlace, spec.FlexID = cfg.ClassOptionsInPlace, cfg.FlexID
 	spec.NoEchoClientID = cfg.NoEchoClientID
 	spec.SubnetSelection = cfg.SubnetSelection
 }

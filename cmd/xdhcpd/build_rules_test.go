@@ -104,6 +104,24 @@ func TestOptionOrder(t *testing.T) {
 	}
 }
 
+// With class-options-rank: place, those for a class come right before the others of
+// their place, as in Kea.
+func TestClassOptionsInPlace(t *testing.T) {
+	const kea = "option-order: [reservation, pool, subnet, shared-network, class, top]\nclass-options-rank: place"
+	order := []string{
+		"reservation+class", "reservation", "pool+class", "pool", "subnet+class", "subnet", "shared-network+class", "shared-network",
+		"class", "top+class", "top",
+	}
+	for i, a := range order {
+		for _, b := range order[i+1:] {
+			text := fileWith(kea, map[string]string{a: "options: {tftp-server-name: " + a + "}", b: "options: {tftp-server-name: " + b + "}"})
+			if got, _ := answered(t, text, 66, []byte{66}); got != a {
+				t.Errorf("%s and %s: %q wins", a, b, got)
+			}
+		}
+	}
+}
+
 // never-send at any place withholds what another one gives, also what is always
 // sent and what clients get without being configured.
 func TestNeverSend(t *testing.T) {

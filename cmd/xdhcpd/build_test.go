@@ -44,7 +44,7 @@ func TestMatchersAreComplete(t *testing.T) {
 			t.Errorf("matcher %d has none", by)
 		}
 	}
-	if len(matchers) != int(config.MatchExpression6)+1 || len(identities) != 5 || len(identifiers) != 5 {
+	if len(matchers) != int(config.MatchExpression6)+1 || len(identities) != 5 || len(identifiers) != 7 {
 		t.Error("a table is not complete")
 	}
 }

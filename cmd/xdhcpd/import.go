@@ -91,5 +91,10 @@ func badExpressions(cfg *config.Config) (out []config.Problem) {
 			out = append(out, config.Problem{File: cfg.File, Line: m.At.Line, Column: m.At.Column, Msg: err.Error()})
 		}
 	}
+	if cfg.FlexID != "" {
+		if err := policy.CheckFlexID(cfg.FlexID); err != nil {
+			out = append(out, config.Problem{File: cfg.File, Line: cfg.FlexIDAt.Line, Column: cfg.FlexIDAt.Column, Path: "flex-id", Msg: err.Error()})
+		}
+	}
 	return out
 }

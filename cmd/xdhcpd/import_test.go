@@ -81,12 +81,13 @@ classes:
   - {name: bad, match: {any: [{known: true}, {expression: 'option(60) ='}]}}
 filters: {deny: {expression: 'nosuch(1)'}}
 subnets: [{subnet: 10.0.0.0/8, pools: [10.0.0.1]}]
+flex-id: 'option(1) == "x"'
 `
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	code, _, stderr := xdhcpd(t, "check", "-c", file)
-	if code != 1 || !strings.Contains(stderr, file+":4:59: ") || !strings.Contains(stderr, file+":5:30: ") || strings.Contains(stderr, file+":3:") {
+	if code != 1 || !strings.Contains(stderr, file+":4:59: ") || !strings.Contains(stderr, file+":5:30: ") || !strings.Contains(stderr, file+":7:10: flex-id: ") || strings.Contains(stderr, file+":3:") {
 		t.Errorf("status %d: %s", code, stderr)
 	}
 }

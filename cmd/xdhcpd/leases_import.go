@@ -160,8 +160,11 @@ func (c *leasesImportCmd) store(e *env, cfg *config.Config, leases map[netip.Add
 	for _, l := range leases {
 		change, why := l.change(now)
 		if change.Full {
-			cl := lease.Client{HType: change.HType, HW: change.HW, ClientID: change.ClientID}
-			pol.Identity.Identify(&cl, id[:])
+			cl, identity := lease.Client{HType: change.HType, HW: change.HW, ClientID: change.ClientID}, pol.Identity
+			if s := pol.SubnetOf(change.Addr); s != nil {
+				identity = s.Identity
+			}
+			identity.Identify(&cl, id[:])
 			change.Kind, change.ID = cl.Kind, cl.ID
 		}
 		subnet := pol.SubnetOf(change.Addr)

@@ -31,6 +31,7 @@ type decision struct {
 	// serverID and source are who we are on that link.
 	serverID, source lease.IP4
 	res              *policy.Reservation
+	flex             []byte // value of the policy's FlexID
 	req              lease.Request
 	// override is the relay agent's server identifier (RFC 5107), from this
 	// message or, where no relay agent saw it, from the last one that it did.
@@ -81,8 +82,11 @@ func (s *Server) Decide4(p *policy.Policy, q *Query, now lease.Time, b *lease.Ba
 		d.silent(frame.BadOption)
 		return
 	}
-	p.Identity.Identify(&q.Client, q.id[:])
-	if q.Client.Kind == lease.KindHW && len(q.Client.HW) == 0 {
+	if p.HasFlexID() && q.Options == nil {
+		d.silent(frame.PuntClass) // only the complete codec can evaluate it
+		return
+	}
+	if !d.identifyIn(nil, &q.Client) {
 		// RFC 6842 §2: without a hardware address the client identifier is
 		// what tells clients apart, and here is neither.
 		d.silent(frame.BadRequest)
@@ -145,11 +149,26 @@ func (d *decision) locate() bool {
 		d.silent(frame.NoSubnet)
 		return false
 	}
+	if d.subnet.Identity != d.p.Identity && !d.identifyIn(d.subnet, &q.Client) {
+		d.silent(frame.BadRequest)
+		return false
+	}
 	if d.serverID, d.source = d.p.Server(q.Port, d.subnet, q.Dst); d.source == 0 {
 		d.silent(frame.NoServerAddr)
 		return false
 	}
 	return d.virtual()
+}
+
+// identifyIn says what the client is known by in a subnet (nil: it is not known
+// yet which); false: by nothing.
+func (d *decision) identifyIn(s *policy.Subnet, c *lease.Client) bool {
+	identity := d.p.Identity
+	if s != nil {
+		identity = s.Identity
+	}
+	identity.Identify(c, d.q.id[:])
+	return c.Kind != lease.KindHW || len(c.HW) > 0
 }
 
 // prepare fills the request to the lease table.
@@ -163,7 +182,10 @@ func (d *decision) prepare() {
 // reservation looks for what is configured for the client.
 func (d *decision) reservation() {
 	d.req.Reserved = 0
-	if d.res = d.subnet.Reservation(&d.req.Client); d.res != nil {
+	if d.p.HasFlexID() {
+		d.flex = d.p.FlexID(&d.req.Client, d.q.Giaddr, d.q.Options)
+	}
+	if d.res = d.subnet.ReservationOf(&d.req.Client, d.flex); d.res != nil {
 		d.req.Reserved = d.res.Addr
 	}
 }

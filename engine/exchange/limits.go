@@ -282,7 +282,7 @@ func (d *decision) ended(s *policy.Subnet, addr lease.IP4) {
 	if !d.p.HasLimits() {
 		return
 	}
-	d.res = s.Reservation(&d.req.Client)
+	d.res = s.ReservationOf(&d.req.Client, d.flex)
 	d.gather()
 	for _, k := range d.limitKeys(addr) {
 		s := d.limits.shard(k.Hash)

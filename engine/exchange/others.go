@@ -26,6 +26,7 @@ func (d *decision) decline() {
 		return
 	}
 	s := d.p.SubnetOf(q.Requested)
+	d.identifyIn(s, &q.Client)
 	d.req.Client = q.Client
 	if s == nil || d.Table.Decline(s.Scope, &q.Client, q.Requested, d.p.Probation, d.now, d.b) != lease.OK {
 		d.silent(frame.NotHolder)
@@ -43,6 +44,8 @@ func (d *decision) release() {
 		d.silent(frame.BadRequest)
 		return
 	}
+	s := d.p.SubnetOf(q.Ciaddr)
+	d.identifyIn(s, &q.Client)
 	d.req.Client = q.Client
 	d.recall(q.Ciaddr)
 	switch {
@@ -53,7 +56,6 @@ func (d *decision) release() {
 		d.silent(frame.NotDurable)
 		return
 	}
-	s := d.p.SubnetOf(q.Ciaddr)
 	if s == nil || d.Table.Release(s.Scope, &d.req.Client, q.Ciaddr, d.now, d.b) != lease.OK {
 		d.silent(frame.NotHolder)
 		return
@@ -99,7 +101,7 @@ func (d *decision) inform() {
 		d.silent(frame.BadRequest)
 		return
 	}
-	d.res = at.Reservation(&q.Client)
+	d.res = at.ReservationOf(&q.Client, d.flex)
 	d.a.Ciaddr = q.Ciaddr
 	d.answer(Ack, at, options)
 	switch {

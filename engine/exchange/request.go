@@ -162,7 +162,7 @@ func (d *decision) recall(addr lease.IP4) (mine bool) {
 	}
 	if q.Giaddr == 0 && len(c.Relay) == 0 && len(e.Relay) != 0 && e.HType == c.HType && bytes.Equal(e.HW, c.HW) {
 		c.Relay = e.Relay
-		d.p.Identity.Identify(c, q.id[:])
+		d.identifyIn(d.p.SubnetOf(addr), c)
 		if d.subnet != nil {
 			d.reservation()
 		}

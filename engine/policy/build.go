@@ -198,6 +198,11 @@ func (b *builder) addSubnet(s *SubnetSpec, n *NetworkSpec, seen map[netip.Prefix
 		scope: sc,
 	})
 	sub := &p.Subnets[index]
+	if sub.Identity = b.spec.Identity; s.Identity != nil {
+		if sub.Identity = *s.Identity; sub.Identity > IdentityCircuitRemote {
+			b.fail("%s: identity %d is not known", name, sub.Identity)
+		}
+	}
 	if n != nil {
 		sub.RapidCommit = s.RapidCommit || n.RapidCommit
 		sub.Authoritative = or(n.Authoritative, sub.Authoritative)

@@ -139,6 +139,15 @@ func (p *Policy) merge(from *layers, in *ClassSet) *OptionSet {
 	for i := in.First(0); i >= 0; i = in.First(i + 1) {
 		classes = append(classes, i)
 	}
+	putFor := func(opts []Option) {
+		for _, c := range slices.Backward(classes) {
+			for j := range opts {
+				if opt := &opts[j]; opt.Class != "" && p.classes.names[opt.Class] == c {
+					take(opt)
+				}
+			}
+		}
+	}
 	for _, i := range slices.Backward(p.order[:]) {
 		if i == layerClass {
 			for _, c := range slices.Backward(classes) {
@@ -147,16 +156,13 @@ func (p *Policy) merge(from *layers, in *ClassSet) *OptionSet {
 			continue
 		}
 		put(from[i])
+		if p.inPlace {
+			putFor(from[i])
+		}
 	}
-	if len(classes) > 0 {
-		for _, i := range slices.Backward(p.order[:]) {
-			for _, c := range slices.Backward(classes) {
-				for j := range from[i] {
-					if opt := &from[i][j]; opt.Class != "" && p.classes.names[opt.Class] == c {
-						take(opt)
-					}
-				}
-			}
+	for _, i := range slices.Backward(p.order[:]) {
+		if !p.inPlace {
+			putFor(from[i])
 		}
 	}
 	for code := range win {

@@ -144,8 +144,12 @@ func compileExpr(text string) (*vm.Program, error) { return CompileExpr(text, &e
 
 // CompileExpr compiles an expression whose names are the fields of env.
 func CompileExpr(text string, env any) (*vm.Program, error) {
+	return compileAs(text, env, expr.AsBool())
+}
+
+func compileAs(text string, env any, as expr.Option) (*vm.Program, error) {
 	options := []expr.Option{
-		expr.Env(env), expr.AsBool(), expr.DisableAllBuiltins(), expr.MaxNodes(1000),
+		expr.Env(env), as, expr.DisableAllBuiltins(), expr.MaxNodes(1000),
 	}
 	for _, name := range []string{"lower", "upper", "len", "trim", "split"} {
 		options = append(options, expr.EnableBuiltin(name))
@@ -184,6 +188,12 @@ func CheckExpr(text string) error {
 // value is an expression's value. What cannot be evaluated, such as unhex of
 // what is not hexadecimal, is not true.
 func (f *Facts) value(p *vm.Program) bool {
+	yes, _ := f.run(p).(bool)
+	return yes
+}
+
+// run is what a program yields, nil where that is nothing.
+func (f *Facts) run(p *vm.Program) any {
 	e := exprEnvs.Get().(*exprEnv)
 	defer exprEnvs.Put(e)
 	e.facts = f
@@ -193,6 +203,8 @@ func (f *Facts) value(p *vm.Program) bool {
 	e.Known = f.Reservation != nil
 	v, err := e.vm.Run(p, e)
 	e.facts = nil
-	yes, _ := v.(bool)
-	return err == nil && yes
+	if err != nil {
+		return nil
+	}
+	return v
 }

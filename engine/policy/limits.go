@@ -80,9 +80,9 @@ func (p *Policy) LimitKeys(c *lease.Client, at *Subnet, in *ClassSet, room *[Max
 		case LimitMAC:
 			value = c.HW
 		case LimitCircuit:
-			value = identifier(c, ByCircuit)
+			value = identifier(c, nil, ByCircuit)
 		case LimitRemote:
-			value = identifier(c, ByRemote)
+			value = identifier(c, nil, ByRemote)
 		}
 		if len(value) == 0 && l.by != LimitClass {
 			continue

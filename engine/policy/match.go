@@ -57,9 +57,11 @@ const (
 	ByCircuit                      // sub-option 1 of option 82
 	ByRemote                       // sub-option 2 of option 82
 	BySubscriber                   // sub-option 6 of option 82
+	ByDUID                         // the DUID in option 61 (RFC 4361 §6.1)
+	ByFlex                         // the value of Spec.FlexID
 	numIdentifiers
 )
 
 // DefaultPrecedence is the order in which reservations with one identifier are
 // looked for. Those with several, which say more, come first.
-var DefaultPrecedence = []Identifier{ByMAC, ByClientID, ByCircuit, ByRemote, BySubscriber}
+var DefaultPrecedence = []Identifier{ByMAC, ByClientID, ByCircuit, ByRemote, BySubscriber, ByDUID, ByFlex}

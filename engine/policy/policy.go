@@ -2,7 +2,11 @@
 
 package policy
 
-import "xdhcp/engine/lease"
+import (
+	"github.com/expr-lang/expr/vm"
+
+	"xdhcp/engine/lease"
+)
 
 // A Policy is everything that decides an answer and is not a lease. Its fields
 // are read by everybody and written by Build only.
@@ -48,6 +52,8 @@ type Policy struct {
 
 	order      [layerCount]uint8 // of the layers, the strongest first
 	basicsOnly bool
+	inPlace    bool // ClassOptionsInPlace
+	flexID     *vm.Program
 	limits     []limit
 	limitsID   uint64
 	rogueReply []byte // value of option 43
@@ -118,6 +124,8 @@ type Subnet struct {
 	// Authoritative is what Policy.Authoritative says, unless the subnet or its
 	// shared network says otherwise.
 	Authoritative bool
+	// Identity is what Policy.Identity says, unless the subnet says otherwise.
+	Identity Identity
 	// RapidCommit: see SubnetSpec.
 	RapidCommit bool
 	// VSS is the virtual private network of the subnet; nil: the global one.

@@ -30,7 +30,7 @@ type idTable struct {
 }
 
 // identifier is what the client sent as one; nil: it did not.
-func identifier(c *lease.Client, id Identifier) []byte {
+func identifier(c *lease.Client, flex []byte, id Identifier) []byte {
 	var code uint8
 	switch id {
 	case ByMAC:
@@ -43,6 +43,10 @@ func identifier(c *lease.Client, id Identifier) []byte {
 		code = subRemoteID
 	case BySubscriber:
 		code = subSubscriberID
+	case ByDUID:
+		return duid(c.ClientID)
+	case ByFlex:
+		return flex
 	}
 	if sub := SubOption(c.Relay, code); sub != nil {
 		return sub[2:]
@@ -50,18 +54,31 @@ func identifier(c *lease.Client, id Identifier) []byte {
 	return nil
 }
 
+// duid is the DUID in a client identifier of the form of RFC 4361 §6.1: type 255,
+// an IAID of four bytes, the DUID; nil: it has another form.
+func duid(clientID []byte) []byte {
+	if len(clientID) <= 5 || clientID[0] != 255 {
+		return nil
+	}
+	return clientID[5:]
+}
+
 // Reservation is the one that the scope of s has for the client, or nil. A
 // client that matches several gets the first in the order of precedence.
-func (s *Subnet) Reservation(c *lease.Client) *Reservation {
+func (s *Subnet) Reservation(c *lease.Client) *Reservation { return s.ReservationOf(c, nil) }
+
+// ReservationOf is Reservation for a client whose message has the value flex of
+// Spec.FlexID.
+func (s *Subnet) ReservationOf(c *lease.Client, flex []byte) *Reservation {
 	for i := range s.scope.reservations.tables {
-		if r := s.scope.reservations.tables[i].find(c); r != nil {
+		if r := s.scope.reservations.tables[i].find(c, flex); r != nil {
 			return r
 		}
 	}
 	return nil
 }
 
-func (t *idTable) find(c *lease.Client) *Reservation {
+func (t *idTable) find(c *lease.Client, flex []byte) *Reservation {
 	if t.hw != nil {
 		if n := len(c.HW); n == 0 || n > 16 {
 			return nil
@@ -69,7 +86,7 @@ func (t *idTable) find(c *lease.Client) *Reservation {
 		return t.hw[makeHWKey(c.HW)]
 	}
 	if len(t.ids) == 1 {
-		if v := identifier(c, t.ids[0]); len(v) > 0 {
+		if v := identifier(c, flex, t.ids[0]); len(v) > 0 {
 			return t.of[string(v)]
 		}
 		return nil
@@ -77,7 +94,7 @@ func (t *idTable) find(c *lease.Client) *Reservation {
 	var key [int(numIdentifiers) * 256]byte
 	n := 0
 	for _, id := range t.ids {
-		v := identifier(c, id)
+		v := identifier(c, flex, id)
 		if len(v) == 0 || len(v) > 255 {
 			return nil
 		}

@@ -85,6 +85,7 @@ func (b *builder) over(base *OptionSet, options []Option) *OptionSet {
 func (s *ReservationSpec) identifiers() [numIdentifiers][]byte {
 	return [...][]byte{
 		ByMAC: s.MAC, ByClientID: s.ClientID, ByCircuit: s.CircuitID, ByRemote: s.RemoteID, BySubscriber: s.SubscriberID,
+		ByDUID: s.DUID, ByFlex: s.FlexID,
 	}
 }
 

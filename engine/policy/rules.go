@@ -132,8 +132,9 @@ func (b *builder) addRules() {
 	p, s := b.p, b.spec
 	p.SilentReboot, p.StrictUserClass = s.SilentReboot, s.StrictUserClass
 	p.Authorization = s.Authorization
-	p.NoEchoClientID, p.basicsOnly = s.NoEchoClientID, s.BasicsOnly
+	p.NoEchoClientID, p.basicsOnly, p.inPlace = s.NoEchoClientID, s.BasicsOnly, s.ClassOptionsInPlace
 	b.addOrder()
+	b.addFlexID()
 	b.addRogueReply()
 	b.addClassList()
 	b.addFQDN()

@@ -28,6 +28,9 @@ type Spec struct {
 	// OptionOrder is the order in which the places of an option count: all of
 	// them, the strongest first. nil: DefaultOptionOrder.
 	OptionOrder []OptionPlace
+	// ClassOptionsInPlace has Option.Class count in the order of the places, right
+	// before the other options of its place, and not before all others.
+	ClassOptionsInPlace bool
 	// BasicsOnly gives a client without a parameter request list options 1, 3, 6
 	// and 15 and what is always sent, instead of all that is configured.
 	BasicsOnly bool
@@ -41,6 +44,9 @@ type Spec struct {
 	// Precedence is the order in which reservations are looked for. nil:
 	// DefaultPrecedence. A kind that is missing here is not looked for.
 	Precedence []Identifier
+	// FlexID is an expression whose value, octets, reservations may go by; "":
+	// none. With it every message takes the path that can evaluate expressions.
+	FlexID string
 	// SilentReboot keeps a server that is not authoritative silent to a client
 	// of which it has no record, even where the address that the client asks
 	// to keep is of another network (Kea does so; RFC 2131 §4.3.2 says NAK).
@@ -145,6 +151,8 @@ type SubnetSpec struct {
 	// Authoritative is Spec.Authoritative for this subnet; nil: as on its
 	// shared network.
 	Authoritative *bool
+	// Identity is Spec.Identity for the clients of this subnet; nil: as there.
+	Identity *Identity
 	// RapidCommit acknowledges at once a DISCOVER that asks for it (RFC 4039
 	// §3.2: only where no other server's leases would be left unused).
 	RapidCommit bool
@@ -191,6 +199,8 @@ type ReservationSpec struct {
 	RemoteID  []byte // sub-option 2 of option 82
 	// SubscriberID is sub-option 6 of option 82 (RFC 3993).
 	SubscriberID []byte
+	DUID         []byte // in option 61 of the form of RFC 4361
+	FlexID       []byte // the value of Spec.FlexID
 
 	Address netip.Addr // invalid: from the pools
 	Options []Option   // over those of the pool; the host name is option 12 among them

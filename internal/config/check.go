@@ -28,6 +28,7 @@ type checker struct {
 	// What other parts of the file refer to.
 	ifaces     []string
 	classNames map[string]Place
+	hasFlexID  bool
 	refs       []classRef
 	places     []subnetPlace // of all subnets
 	claims     []span6       // IPv6 addresses that pools and delegated blocks give out

@@ -35,10 +35,15 @@ type Config struct {
 	FQDN             FQDN
 	Rogue            Rogue
 
-	OptionOrder     []OptionPlace // the place whose option counts first, to the last; nil: as the constants are
-	WithoutList     WithoutList
-	NoEchoClientID  bool // option 61 does not go back, against RFC 6842
-	SubnetSelection bool // option 118 chooses the subnet (RFC 3011)
+	OptionOrder []OptionPlace // the place whose option counts first, to the last; nil: as the constants are
+	WithoutList WithoutList
+	// ClassOptionsInPlace has options of a class at a place count right before
+	// the others of that place, not before all others.
+	ClassOptionsInPlace bool
+	FlexID              string // an expression whose value reservations may go by; "": none
+	FlexIDAt            Place
+	NoEchoClientID      bool // option 61 does not go back, against RFC 6842
+	SubnetSelection     bool // option 118 chooses the subnet (RFC 3011)
 
 	Lease    Lease    // the top level's times: what a subnet has where it says nothing
 	Options  []Option // the top level's, for every subnet
@@ -127,6 +132,7 @@ type Subnet struct {
 	Relays        []netip.Addr // and those behind these relay agents
 	ServerID      netip.Addr   // option 54; not valid: the interface's address
 	Authoritative *bool        // nil: as on the shared network or at the top level
+	Identity      *Identity    // nil: as at the top level
 	RapidCommit   bool
 	Limit         uint32 // of leases at once; 0: none
 	VSS           []byte // virtual private network: type and identifier (RFC 6607)
@@ -162,6 +168,8 @@ type Reservation struct {
 	CircuitID    []byte  // sub-option 1 of option 82
 	RemoteID     []byte  // sub-option 2
 	SubscriberID []byte  // sub-option 6
+	DUID         []byte  // in option 61 of the form of RFC 4361
+	FlexID       []byte  // the value of Config.FlexID
 
 	Address    netip.Addr // not valid: one from the pools
 	Hostname   string     // Options holds it as option 12 already
@@ -274,6 +282,8 @@ const (
 	ByCircuitID
 	ByRemoteID
 	BySubscriberID
+	ByDUID
+	ByFlexID
 )
 
 func (i Identifier) String() string { return word(identifierWords, uint8(i)) }
@@ -285,7 +295,7 @@ var (
 	durabilityWords = []string{"sync", "async"}
 	identityWords   = []string{"client-id", "mac", "circuit-id", "remote-id", "circuit-remote"}
 	rogueWords      = []string{"authorized", "detected", "unauthorized"}
-	identifierWords = []string{"mac", "client-id", "circuit-id", "remote-id", "subscriber-id"}
+	identifierWords = []string{"mac", "client-id", "circuit-id", "remote-id", "subscriber-id", "duid", "flex-id"}
 )
 
 // All goes through the subnets: those of the shared networks, then the others.

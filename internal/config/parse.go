@@ -21,7 +21,7 @@ const (
 var topKeys = keySet{
 	known: []string{
 		"interfaces", "state", "durability", "history", "authoritative", "offer-hold", "decline-probation", "identity",
-		"lease", "options", "always-send", "class-options", "never-send", "option-order", "without-list", "echo-client-id", "subnet-selection",
+		"lease", "options", "always-send", "class-options", "never-send", "class-options-rank", "flex-id", "option-order", "without-list", "echo-client-id", "subnet-selection",
 		"option-definitions", "shared-networks", "subnets", "classes", "filters", "limits", "dhcpv6",
 		"reservation-order", "silent-reboot", "strict-user-class", "fqdn", "rogue-detection",
 	},
@@ -88,7 +88,7 @@ func (c *checker) top(n *node) *Config {
 		OfferHold:        DefaultOfferHold,
 		DeclineProbation: DefaultDeclineProbation,
 		History:          History{Keep: DefaultHistoryKeep, Size: DefaultHistorySize},
-		ReservationOrder: []Identifier{ByMAC, ByClientID, ByCircuitID, ByRemoteID, BySubscriberID},
+		ReservationOrder: []Identifier{ByMAC, ByClientID, ByCircuitID, ByRemoteID, BySubscriberID, ByDUID, ByFlexID},
 		Lease:            Lease{Valid: DefaultValid, Min: DefaultValid, Max: DefaultValid},
 		DHCP6:            defaults6(),
 	}

@@ -52,7 +52,7 @@ func TestDesignExample(t *testing.T) {
 		OfferHold:        60,
 		DeclineProbation: 600,
 		History:          History{Keep: 366 * 86400, Size: 8 << 30},
-		ReservationOrder: []Identifier{ByMAC, ByClientID, ByCircuitID, ByRemoteID, BySubscriberID},
+		ReservationOrder: []Identifier{ByMAC, ByClientID, ByCircuitID, ByRemoteID, BySubscriberID, ByDUID, ByFlexID},
 		Lease:            Lease{Valid: 3600, Min: 3600, Max: 3600},
 		Subnets: []Subnet{{
 			Prefix: netip.MustParsePrefix("10.0.0.0/8"),

@@ -80,9 +80,9 @@ func TestTopProblems(t *testing.T) {
 		{"history: {size: 9000000TiB}", []string{`1:17: history.size: "9000000TiB" is not a size: write a number with MiB, GiB or TiB, as in 8GiB`}},
 		{"history: {size: 10MiB}", []string{`1:17: history.size: is too small: at least 64MiB`}},
 		{"identity: hostname", []string{`1:11: identity: "hostname" is not client-id, mac, circuit-id, remote-id or circuit-remote`}},
-		{"reservation-order: [mac, mac, duid]", []string{
+		{"reservation-order: [mac, mac, uuid]", []string{
 			"1:26: reservation-order[1]: mac is there twice",
-			`1:31: reservation-order[2]: "duid" is not mac, client-id, circuit-id, remote-id or subscriber-id`,
+			`1:31: reservation-order[2]: "uuid" is not mac, client-id, circuit-id, remote-id, subscriber-id, duid or flex-id (did you mean duid?)`,
 		}},
 		{"state: ''", []string{`1:8: state: is empty: leave it out instead`}},
 		{"subnets: []", []string{`1:10: subnets: is empty: at least one subnet is wanted`}},
@@ -282,8 +282,7 @@ func TestReservationProblems(t *testing.T) {
 			"5:41: subnets[0].reservations[0].ip-address: unknown key (did you mean address?)",
 		}},
 		{"- {flex-id: hex:00, address: 192.0.2.5}", []string{
-			"5:9: subnets[0].reservations[0].mac: is missing: whose reservation is it?",
-			"5:10: subnets[0].reservations[0].flex-id: is not supported yet",
+			"5:19: subnets[0].reservations[0].flex-id: needs the expression flex-id at the top level: whose value is it?",
 		}},
 		{"- {client-id: hex:0, circuit-id: '', address: 192.0.2.5}", []string{
 			`5:21: subnets[0].reservations[0].client-id: "hex:0" has an odd number of digits`,

@@ -11,14 +11,14 @@ import (
 
 var reservationKeys = keySet{
 	known: []string{
-		"mac", "client-id", "circuit-id", "remote-id", "subscriber-id", "address", "hostname", "options", "always-send", "class-options", "never-send",
+		"mac", "client-id", "circuit-id", "remote-id", "subscriber-id", "duid", "flex-id", "address", "hostname", "options", "always-send", "class-options", "never-send",
 		"classes", "next-server", "server-name", "boot-file",
 	},
-	later: []string{"flex-id", "lease"},
+	later: []string{"lease"},
 	others: map[string]string{
 		"hw-address": "mac", "hwaddr": "mac", "hardware": "mac", "ethernet": "mac", "hardware-ethernet": "mac",
 		"ip": "address", "ip-address": "address", "ipv4": "address", "fixed-address": "address",
-		"duid": "client-id", "client-classes": "classes", "boot-file-name": "boot-file", "server-hostname": "server-name",
+		"client-classes": "classes", "boot-file-name": "boot-file", "server-hostname": "server-name",
 		"name": "hostname", "host": "hostname", "host-name": "hostname", "option-data": "options",
 	},
 }
@@ -112,6 +112,12 @@ func (c *checker) identifiers(p *path, n *node, r *Reservation) {
 			r.RemoteID = c.octets(p.at(key), v)
 		case "subscriber-id":
 			r.SubscriberID = c.octets(p.at(key), v)
+		case "duid":
+			r.DUID = c.octets(p.at(key), v)
+		case "flex-id":
+			if r.FlexID = c.octets(p.at(key), v); !c.hasFlexID {
+				c.fail(p.at(key), v, "needs the expression flex-id at the top level: whose value is it?")
+			}
 		default:
 			continue
 		}
@@ -124,13 +130,13 @@ func (c *checker) identifiers(p *path, n *node, r *Reservation) {
 
 // identified says whether a reservation goes by more than the MAC address.
 func (r *Reservation) identified() bool {
-	return r.ClientID != nil || r.CircuitID != nil || r.RemoteID != nil || r.SubscriberID != nil
+	return r.ClientID != nil || r.CircuitID != nil || r.RemoteID != nil || r.SubscriberID != nil || r.DUID != nil || r.FlexID != nil
 }
 
 // key is the identifiers together.
 func (r *Reservation) key() string {
 	b := append([]byte(nil), r.MAC[:]...)
-	for _, id := range [][]byte{r.ClientID, r.CircuitID, r.RemoteID, r.SubscriberID} {
+	for _, id := range [][]byte{r.ClientID, r.CircuitID, r.RemoteID, r.SubscriberID, r.DUID, r.FlexID} {
 		b = append(append(b, byte(len(id))), id...)
 	}
 	return string(b)

@@ -34,6 +34,7 @@ func (w WithoutList) String() string { return word(withoutWords, uint8(w)) }
 var (
 	placeWords   = []string{"reservation", "class", "pool", "subnet", "shared-network", "top"}
 	withoutWords = []string{"everything", "basics"}
+	rankWords    = []string{"first", "place"} // of class-options: before all others, or of its place
 )
 
 // answerRules takes the keys of the top level that say how answers are made.
@@ -43,6 +44,13 @@ func (c *checker) answerRules(root *path, n *node, cfg *Config) {
 	}
 	if v := n.get("without-list"); v != nil {
 		cfg.WithoutList = WithoutList(c.word(root.at("without-list"), v, withoutWords))
+	}
+	if v := n.get("class-options-rank"); v != nil {
+		cfg.ClassOptionsInPlace = c.word(root.at("class-options-rank"), v, rankWords) == 1
+	}
+	if v := n.get("flex-id"); v != nil {
+		cfg.FlexID, _ = c.scalar(root.at("flex-id"), v, "an expression")
+		cfg.FlexIDAt, c.hasFlexID = v.place, true
 	}
 	if v := n.get("echo-client-id"); v != nil {
 		cfg.NoEchoClientID = !c.boolean(root.at("echo-client-id"), v)

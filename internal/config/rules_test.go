@@ -12,6 +12,10 @@ func TestOptionRuleProblems(t *testing.T) {
 		}},
 		{"option-order: [class, class]", []string{"1:23: option-order[1]: class is there twice"}},
 		{"without-list: all", []string{`1:15: without-list: "all" is not everything or basics`}},
+		{"class-options-rank: last", []string{`1:21: class-options-rank: "last" is not first or place`}},
+		{"subnets: [{subnet: 192.0.2.0/24, pools: [192.0.2.10], identity: mak}]", []string{
+			`1:65: subnets[0].identity: "mak" is not client-id, mac, circuit-id, remote-id or circuit-remote (did you mean mac?)`,
+		}},
 		{"echo-client-id: maybe", []string{`1:17: echo-client-id: "maybe" is neither true nor false`}},
 		{"never-send: [routrs]", []string{"1:14: never-send[0]: unknown option (did you mean routers?)"}},
 		{"never-send: [routers, 3]", []string{"1:23: never-send[1]: 3 is there twice"}},

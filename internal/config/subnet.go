@@ -14,7 +14,7 @@ import (
 var subnetKeys = keySet{
 	known: []string{
 		"subnet", "pools", "exclude", "lease", "options", "always-send", "class-options", "never-send", "reservations", "id", "next-server", "server-name", "boot-file",
-		"links", "relays", "server-id", "authoritative", "rapid-commit", "classes", "deny", "vss", "limit",
+		"links", "relays", "server-id", "authoritative", "identity", "rapid-commit", "classes", "deny", "vss", "limit",
 	},
 	others: map[string]string{
 		"prefix": "subnet", "network": "subnet", "cidr": "subnet", "range": "pools", "pool": "pools",
@@ -107,6 +107,10 @@ func (c *checker) subnet(p *path, n *node, s *Subnet, above Lease, options [][]O
 		}
 	}
 	s.Authoritative = c.perhaps(p, n, "authoritative")
+	if v := n.get("identity"); v != nil {
+		id := Identity(c.word(p.at("identity"), v, identityWords))
+		s.Identity = &id
+	}
 	if v := n.get("rapid-commit"); v != nil {
 		s.RapidCommit = c.boolean(p.at("rapid-commit"), v)
 	}

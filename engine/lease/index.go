@@ -2,7 +2,11 @@
 
 package lease
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"xdhcp/internal/hugepage"
+)
 
 // index finds records by tag, which is a part of a hash. It is one array of
 // entries tag<<32 | ref with gaps (0), in ascending order: an entry lies at the
@@ -36,12 +40,18 @@ func (x *index) expect(tag uint32) {
 
 const indexSlack = 64 // more than a run at the end is likely to be long
 
+// indexLarge is the length from which on large pages are worth a system call.
+const indexLarge = 1 << 11
+
 // home is where a tag belongs.
 func (x *index) home(tag uint32) uint64 { return uint64(tag) * x.size >> 32 }
 
 func (x *index) init(size, slack int) {
 	x.size = uint64(size)
 	x.e = make([]uint64, size+slack)
+	if size >= indexLarge {
+		hugepage.AdviseSlice(x.e)
+	}
 	x.max = size - size/5
 	x.shown.Store(&slots{x.e, x.size})
 }

@@ -2,7 +2,11 @@
 
 package lease
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"xdhcp/internal/hugepage"
+)
 
 // ref is the place of a record: slab, block in the slab, last byte of the
 // address. 0 is none. With headBit it is the head of a list instead (list.go).
@@ -88,6 +92,18 @@ type slab struct {
 
 type coldSlab [slabSize][coldSize]byte
 
+func newSlab() *slab {
+	sl := new(slab)
+	hugepage.Advise(sl)
+	return sl
+}
+
+func newColdSlab() *coldSlab {
+	c := new(coldSlab)
+	hugepage.Advise(c)
+	return c
+}
+
 // leaf is a /12 of the directory: block numbers, 0 none.
 type leaf [1 << leafBits]atomic.Uint32
 
@@ -146,7 +162,7 @@ func (t *Table) touch(a IP4) ref {
 	slabs := *t.slabs.Load()
 	b := t.blocks
 	if int(b/slabBlocks) == len(slabs) {
-		slabs = append(slabs[:len(slabs):len(slabs)], new(slab))
+		slabs = append(slabs[:len(slabs):len(slabs)], newSlab())
 		t.slabs.Store(&slabs)
 	}
 	slabs[b/slabBlocks].base[b%slabBlocks] = a &^ (blockSize - 1)

@@ -115,7 +115,7 @@ func (s *shard) store(r ref, rec *record, scope ScopeID, kind Kind, htype uint8,
 	case n > 0:
 		sl := s.t.slab(r)
 		if sl.cold.Load() == nil {
-			sl.cold.CompareAndSwap(nil, new(coldSlab))
+			sl.cold.CompareAndSwap(nil, newColdSlab())
 		}
 		room = sl.room(r)
 	}

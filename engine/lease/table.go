@@ -110,7 +110,7 @@ func New(o Options) (*Table, error) {
 		blocks:   1, // ref 0 is none
 		layout:   &layout{body: &body{byShard: make([][]uint32, o.Shards)}},
 	}
-	t.slabs.Store(&[]*slab{new(slab)})
+	t.slabs.Store(&[]*slab{newSlab()})
 	t.scopes.Store(newScopeMap(nil))
 	for i := range t.shards {
 		s := &t.shards[i]

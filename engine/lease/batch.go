@@ -2,6 +2,8 @@
 
 package lease
 
+import "slices"
+
 // Ticket names a batch of changes: lane<<56 | number. A change is durable when
 // the batch that carries it is. Zero: nothing to wait for.
 type Ticket uint64
@@ -62,6 +64,15 @@ func (b *Batch) Each(fn func(rec []byte)) {
 func (b *Batch) Add(c *Change) {
 	b.buf = c.AppendTo(b.buf)
 	b.n++
+}
+
+// Extend appends a change of n bytes, which the caller encodes into what it returns
+// before it calls anything else of the batch. Package lease6 does this.
+func (b *Batch) Extend(n int) []byte {
+	at := len(b.buf)
+	b.buf = slices.Grow(b.buf, n)[:at+n]
+	b.n++
+	return b.buf[at:]
 }
 
 // Reset empties the batch and gives it the next number of its lane. Call it

@@ -8,8 +8,12 @@ import (
 	"errors"
 )
 
-// Op is what a Change does. 1 to 63 are IPv4; 64 and above are kept for IPv6.
+// Op is what a Change does.
 type Op uint8
+
+// OpV6 marks the operations of IPv6, whose records are those of package lease6. They
+// are in the same stream.
+const OpV6 Op = 64
 
 const (
 	OpGrant   Op = 1 + iota // a new binding, or a binding of which more than the times changed; always full
@@ -21,7 +25,7 @@ const (
 
 // String names the operation as history listings do.
 func (o Op) String() string {
-	switch o {
+	switch o &^ OpV6 {
 	case OpGrant:
 		return "grant"
 	case OpRenew:
@@ -88,11 +92,11 @@ var (
 )
 
 const (
-	changeHead  = 16      // end of what every record has
-	changeRenew = 24      // length of a short Renew
-	changeFull  = 36      // fixed part of the long form
-	maxVersion  = 1 << 31 // at one change a second an address gets there in 68 years
-	maxChange   = changeFull + MaxHW + MaxID + 2*MaxOther + MaxHost
+	changeHead  = 16           // end of what every record has
+	changeRenew = 24           // length of a short Renew
+	changeFull  = 36           // fixed part of the long form
+	maxVersion  = 1 << 31      // at one change a second an address gets there in 68 years
+	maxRecord   = 2048         // of either family
 	flagFull    = 1 << 0       // long form
 	idShift     = 1            // bits 1 and 2: where the ID is
 	idMask      = 3 << idShift //
@@ -175,13 +179,13 @@ func shortLen(op Op) int {
 	return changeHead
 }
 
-// Next splits the first encoded change off b.
+// Next splits the first encoded change, of either family, off b.
 func Next(b []byte) (rec, rest []byte, err error) {
 	if len(b) < changeHead {
 		return nil, nil, ErrShort
 	}
 	n := int(binary.LittleEndian.Uint16(b))
-	if n < changeHead || n > maxChange {
+	if n < changeHead || n > maxRecord {
 		return nil, nil, ErrCorrupt
 	}
 	if n > len(b) {

@@ -3,7 +3,14 @@
 package lease6
 
 import (
+	crand "crypto/rand"
+	"encoding/binary"
 	"errors"
+	"hash/maphash"
+	"math/bits"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 
 	"xdhcp/engine/lease"
 )
@@ -16,136 +23,227 @@ type Options struct {
 	// Remember is for how many seconds a free prefix of a large pool is remembered
 	// for its last client. 0: 30 days.
 	Remember uint32
+	// MaxOffers bounds the memory that Solicits can use up: beyond so many offers at a
+	// time, what is offered is not held. 0: a million.
+	MaxOffers int
 	// Durable reports whether a batch is on disk; as lease.Options.Durable. Nil:
 	// always.
 	Durable func(lease.Ticket) bool
-	// Seed, when not 0, makes all hashes and choices reproducible. For tests.
+	// Seed, when not 0, makes all hashes and choices reproducible. For tests:
+	// whoever knows the seed can guess addresses.
 	Seed uint64
 }
+
+const (
+	defaultShards   = 256
+	maxShards       = 1 << 11
+	defaultRemember = 30 * 24 * 60 * 60
+	defaultOffers   = 1 << 20
+)
 
 // What New and Reconfigure refuse.
 var (
 	ErrShards       = errors.New("lease6: number of shards is not a power of two up to 2048")
 	ErrTooManyPools = errors.New("lease6: layout has too many pools")
-	ErrRange        = errors.New("lease6: a pool's range is empty or backwards, or does not consist of whole prefixes")
-	ErrLen          = errors.New("lease6: the length of a prefix is 0 or above 128")
+	ErrRange        = errors.New("lease6: a pool's range is empty or backwards, begins at ::, or does not consist of whole prefixes")
+	ErrLen          = errors.New("lease6: a prefix has no length or too long a one, or bits behind it")
 	ErrOverlap      = errors.New("lease6: pools overlap")
 	ErrReserved     = errors.New("lease6: two reservations overlap")
 	ErrSamePool     = errors.New("lease6: two pools of a scope have the same name")
 )
 
 // Table is the lease table. Make one with New.
-type Table struct{}
+type Table struct {
+	shards    []shard
+	stripes   []stripe
+	isOnDisk  func(lease.Ticket) bool
+	random    maphash.Seed
+	seed      uint64 // Options.Seed
+	key       [2]uint64
+	remember  lease.Time
+	maxOffers uint32 // of a shard
+
+	grow  sync.Mutex // a leaf: guards stores to slabs
+	slabs atomic.Pointer[[]*slab]
+	lens  [3]atomic.Uint64 // lengths that there are or were records of
+	odd   oddList
+
+	conf   sync.Mutex // one Reconfigure at a time
+	layout *layout    // the newest; under conf
+	strays pool       // holds what is free and in no pool
+
+	reap sync.Mutex // one Expire at a time
+	turn int        // shard where the reaper goes on; under reap
+}
+
+// shard is one independently locked part of the table.
+type shard struct {
+	mu  sync.Mutex
+	t   *Table
+	now lease.Time // latest time seen
+	lay *layout
+	idx index
+
+	n        [numStates]uint32 // records by state
+	prefixes uint32            // leases that are delegated prefixes
+	steals   uint64
+	free     ref      // first record that is not in use; they are linked by next
+	slabs    []uint32 // that belong to this shard
+	slots    int      // records in them
+
+	turn      lease.Time // next slot of the wheel to work off
+	work      link
+	probation link
+	loose     link
+	annex     annex
+	scratch   []byte
+	random    *rand.ChaCha8
+	wheel     [wheelSlots]link
+	_         [64]byte
+}
 
 // New makes an empty table. Reconfigure gives it pools.
-func New(o Options) (*Table, error) { panic("soon") }
-
-// Reconfigure puts a layout in force: at start, before Apply, and on reload. No
-// lease is lost: what lies outside of the new pools stays with its holder until it
-// ends, but is not extended or given again. Traffic goes on meanwhile.
-//
-// On reload call it before the new policy is used; Requests of the policy before it
-// are understood until the next Reconfigure, if Generation is set.
-func (t *Table) Reconfigure(l Layout) error { panic("soon") }
-
-// Offer holds a prefix for the IA for hold seconds, in memory only, and says which.
-// In this order: the lease that it has (which stays as it is), what is offered to
-// it already, what is remembered for it, its reservation, its hint, one that nobody
-// has, one that is remembered for somebody else, one on probation. Only what lies in
-// r.Pools is offered, or the reservation if there is one.
-//
-// Full: nothing is free. Taken: the reservation is (partly) somebody else's still.
-// Busy: ask again.
-func (t *Table) Offer(r *Request, hold uint32, now lease.Time) (Prefix, lease.Outcome) { panic("soon") }
-
-// Commit binds p to the IA for valid seconds (lease.Infinite: for ever), or extends
-// its lease. The prefix may be the IA's by lease, offer or memory, its reservation,
-// or a free one of r.Pools; but only while it is the reservation, or in one of
-// r.Pools if there is none. Other leases of the IA are not touched.
-//
-// A lease never ends earlier than it was last promised, but for one that was
-// infinite; a shorter valid only makes the Reply say less.
-//
-// The change goes into b. A retransmission of a message that was just answered
-// changes nothing and gets the ticket of the first.
-//
-// NotYours: the prefix is another's, or outside. Taken: likewise, and it is the
-// client's reservation. Full: the IA has too many leases. Busy: ask again.
-func (t *Table) Commit(r *Request, p Prefix, preferred, valid uint32, now lease.Time, b *lease.Batch) (Grant, lease.Outcome) {
-	panic("soon")
+func New(o Options) (*Table, error) {
+	if o.Shards == 0 {
+		o.Shards = defaultShards
+	}
+	if o.Shards < 1 || o.Shards > maxShards || o.Shards&(o.Shards-1) != 0 {
+		return nil, ErrShards
+	}
+	if o.Remember == 0 {
+		o.Remember = defaultRemember
+	}
+	if o.MaxOffers == 0 {
+		o.MaxOffers = defaultOffers
+	}
+	t := &Table{
+		shards:    make([]shard, o.Shards),
+		stripes:   make([]stripe, o.Shards),
+		isOnDisk:  o.Durable,
+		random:    maphash.MakeSeed(),
+		seed:      o.Seed,
+		remember:  lease.Time(o.Remember),
+		maxOffers: uint32(max(1, o.MaxOffers/o.Shards)),
+		layout:    &layout{body: &body{}},
+		strays:    pool{idle: link{headIdle, headIdle}},
+	}
+	var secret [32]byte
+	if t.seed == 0 {
+		crand.Read(secret[:])
+	}
+	binary.LittleEndian.PutUint64(secret[:], binary.LittleEndian.Uint64(secret[:])^t.seed)
+	source := rand.NewChaCha8(secret)
+	t.key = [2]uint64{source.Uint64(), source.Uint64()}
+	t.slabs.Store(&[]*slab{{recs: make([]record, 1)}}) // ref 0 is none
+	for i := range t.stripes {
+		t.stripes[i].idx.init(16, indexSlack)
+	}
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.t = t
+		s.lay = t.layout
+		s.idx.init(16, indexSlack)
+		s.work = link{headWork, headWork}
+		s.probation = link{headProbation, headProbation}
+		s.loose = link{headLoose, headLoose}
+		for j := range s.wheel {
+			s.wheel[j] = link{headBit | ref(j), headBit | ref(j)}
+		}
+		for j := 0; j < len(secret); j += 8 {
+			binary.LittleEndian.PutUint64(secret[j:], source.Uint64())
+		}
+		s.random = rand.NewChaCha8(secret)
+	}
+	return t, nil
 }
-
-// Leases appends what the IA has, holds and is remembered for: leases first, then
-// offers, then memory.
-func (t *Table) Leases(scope lease.ScopeID, duid []byte, ia IA, now lease.Time, dst []View) []View {
-	panic("soon")
-}
-
-// Release ends the IA's lease of p at once. The prefix is remembered for the client
-// (a temporary address is not), and goes to others last. An offer is taken back
-// without a change.
-//
-// Unknown: the IA has nothing. NotYours: it has another prefix.
-func (t *Table) Release(scope lease.ScopeID, duid []byte, ia IA, p Prefix, now lease.Time, b *lease.Batch) lease.Outcome {
-	panic("soon")
-}
-
-// Decline puts p, which the client found in use, on probation for that many seconds
-// (RFC 8415 §18.3.8). Only the holder of a lease or an offer can do this.
-//
-// Unknown: the IA has nothing. NotYours: it has another prefix.
-func (t *Table) Decline(scope lease.ScopeID, duid []byte, ia IA, p Prefix, probation uint32, now lease.Time, b *lease.Batch) lease.Outcome {
-	panic("soon")
-}
-
-// Withdraw takes back what is held for an IA whose client chose another server. A
-// lease is never touched.
-func (t *Table) Withdraw(scope lease.ScopeID, duid []byte, ia IA, now lease.Time) { panic("soon") }
-
-// Expire ends leases, offers and probations whose time has come, and forgets what
-// is remembered for too long. It looks at no more than budget records and returns
-// how many: less than budget means that it has caught up with now. The next call
-// goes on where this one stopped. One goroutine calls it, about every second, with
-// a lane of its own.
-func (t *Table) Expire(now lease.Time, budget int, b *lease.Batch) int { panic("soon") }
-
-// Lookup fills e with the record of exactly this prefix, whoever has it. False:
-// there is none.
-func (t *Table) Lookup(p Prefix, e *Entry) bool { panic("soon") }
-
-// Find fills e with the record of the address or, if there is none, of the prefix
-// that contains it.
-func (t *Table) Find(a IP6, e *Entry) bool { panic("soon") }
-
-// EachOf calls fn with a copy of every record of a client, in all scopes and of all
-// its IAs, until fn says no. It walks over a shard: not for the hot path.
-func (t *Table) EachOf(duid []byte, fn func(*Entry) bool) bool { panic("soon") }
-
-// Each calls fn with a copy of every record, shard by shard in no particular order,
-// until fn says no.
-func (t *Table) Each(fn func(*Entry) bool) bool { panic("soon") }
 
 // Shards is the number of shards, for EachShard.
-func (t *Table) Shards() int { panic("soon") }
+func (t *Table) Shards() int { return len(t.shards) }
 
-// EachShard is Each for one shard. It reports whether fn never said no.
-//
-// The shard is locked for a few records at a time, and not while fn runs; the Entry
-// is valid during the call. Each record is as it was at some moment of the walk. One
-// that exists all the time is seen exactly once.
-func (t *Table) EachShard(shard int, fn func(*Entry) bool) bool { panic("soon") }
+// key is whose records are meant, and where they are.
+type key struct {
+	s     *shard
+	tag   uint32
+	scope lease.ScopeID
+	ia    IA
+	duid  []byte
+}
 
-// Apply replays an encoded change, from the log or from a snapshot: see
-// lease.Table.Apply. Call Reconfigure before, and Settle after.
-func (t *Table) Apply(rec []byte) error { panic("soon") }
+// Odd constants of wyhash: random-looking, and half of their bits set.
+const (
+	mix0 = 0xa0761d6478bd642f
+	mix1 = 0xe7037ed1a0b428db
+	mix2 = 0x8ebc6af09c88c6e3
+)
 
-// Settle brings what is free but remembered into the order in which it became
-// free, which a replay does not keep.
-func (t *Table) Settle() { panic("soon") }
+func mix(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
 
-// Stats counts by state.
-func (t *Table) Stats() Stats { panic("soon") }
+// seeded is a reproducible hash.
+func seeded(seed uint64, b []byte) uint64 {
+	h := mix(seed^uint64(len(b)), mix0)
+	for ; len(b) >= 8; b = b[8:] {
+		h = mix(h^binary.LittleEndian.Uint64(b), mix1)
+	}
+	var tail [8]byte
+	copy(tail[:], b)
+	return mix(h^binary.LittleEndian.Uint64(tail[:]), mix2)
+}
 
-// PoolStats is the use of each pool of the layout in force. Leases that a reload
-// took out of all pools are not among them.
-func (t *Table) PoolStats() []PoolStat { panic("soon") }
+// keyOf finds the shard and tag of an IA; false if it is none. All IAs of a client
+// are in one shard.
+func (t *Table) keyOf(scope lease.ScopeID, duid []byte, ia IA) (k key, ok bool) {
+	if len(duid) == 0 || len(duid) > MaxDUID || ia.Type < NA || ia.Type > PD {
+		return key{}, false
+	}
+	k = key{s: t.shardOf(t.hash(duid)), scope: scope, ia: ia, duid: duid}
+	k.tag = t.tagOf(&k)
+	return k, true
+}
+
+// tagOf is what an IA is found by in its shard.
+func (t *Table) tagOf(k *key) uint32 {
+	h := mix(t.hash(k.duid)^mix1, uint64(k.scope)<<32^uint64(k.ia.ID))
+	return max(uint32(mix(h^mix2, uint64(k.ia.Type)^mix0)>>32), 1)
+}
+
+func (t *Table) hash(duid []byte) uint64 {
+	if t.seed != 0 {
+		return seeded(t.seed, duid)
+	}
+	return maphash.Bytes(t.random, duid)
+}
+
+func (t *Table) shardOf(hash uint64) *shard {
+	return &t.shards[uint32(hash)&uint32(len(t.shards)-1)]
+}
+
+// durable reports whether a change is on disk.
+func (t *Table) durable(k lease.Ticket) bool {
+	return k == 0 || t.isOnDisk == nil || t.isOnDisk(k)
+}
+
+// clock is the shard's time: never earlier than any time that it has seen.
+func (s *shard) clock(now lease.Time) lease.Time {
+	s.now = max(s.now, now)
+	return s.now
+}
+
+// after is t+d seconds. What would pass the end of time stops one second before
+// Never, so that a finite lease never becomes an infinite one.
+func after(t lease.Time, d uint32) lease.Time {
+	if d == lease.Infinite {
+		return lease.Never
+	}
+	return lease.Time(min(uint64(t)+uint64(d), uint64(lease.Never)-1))
+}
+
+// left is the time until t.
+func left(t, now lease.Time) uint32 {
+	if t == lease.Never {
+		return lease.Infinite
+	}
+	return uint32(t - min(t, now))
+}

@@ -297,7 +297,8 @@ type Entry struct {
 	CLTT         lease.Time
 	Pending      lease.Ticket
 
-	remembered bool // Offered: to the client that had it before
+	remembered bool       // Offered: to the client that had it before
+	was        lease.Time // then: when it had become free
 	buf        []byte
 }
 

@@ -15,11 +15,11 @@ import (
 
 // importCmd makes configurations of those of other servers.
 type importCmd struct {
-	Kea importKeaCmd `cmd:"" help:"Print what a configuration of Kea's DHCPv4 server is in xdhcpd's."`
+	Kea importKeaCmd `cmd:"" help:"Print what a configuration of one of Kea's servers is in xdhcpd's."`
 }
 
 type importKeaCmd struct {
-	File string `arg:"" help:"Kea's configuration, kea-dhcp4.conf." placeholder:"FILE"`
+	File string `arg:"" help:"Kea's configuration, kea-dhcp4.conf or kea-dhcp6.conf." placeholder:"FILE"`
 }
 
 // Run prints the configuration. It exits with 2 when something that changes

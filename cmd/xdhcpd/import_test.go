@@ -21,7 +21,7 @@ func TestImportKea(t *testing.T) {
 			continue // its include is found from another directory
 		}
 		want := 0
-		if strings.HasSuffix(file, "losses.conf") {
+		if strings.Contains(filepath.Base(file), "losses") {
 			want = 2
 		}
 		code, yaml, stderr := xdhcpd(t, "import", "kea", file)
@@ -57,7 +57,7 @@ func TestImportKeaRefuses(t *testing.T) {
 		head + `"subnet4": [{"subnet": "10.0.0.0/8", "pools": [{"pool": "11.0.0.1-11.0.0.2"}]}]}}`: `kea.conf:2:57: the pool 11.0.0.1-11.0.0.2 is not in the subnet 10.0.0.0/8`,
 		// What only the checks of our own find.
 		head + `"subnet4": [{"subnet": "10.0.0.0/8"}, {"subnet": "10.0.0.0/9"}]}}`: `10.0.0.0/9 overlaps 10.0.0.0/8`,
-		`{"Dhcp6": {}}`: "DHCPv6 is not served yet",
+		`{"Dhcp6": {}}`: "no interfaces are given",
 	} {
 		file := write(text)
 		for _, args := range [][]string{{"import", "kea", file}, {"check", "-c", file}} {

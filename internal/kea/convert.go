@@ -68,7 +68,7 @@ func Convert(name string, text []byte, o Options) (*Result, []Problem) {
 		errors.As(err, &e)
 		return nil, []Problem{problem(e.at, name, "", e.msg)}
 	}
-	c := &converter{options: o, name: name, defs: &optDefs{under: stdDefs}, reg: option.NewRegistry(), builtin: map[string]place{}, classes: map[string]bool{}}
+	c := &converter{options: o, name: name, f: family4, defs: &optDefs{under: stdDefs}, reg: option.NewRegistry(), builtin: map[string]place{}, classes: map[string]bool{}}
 	for _, at := range commas {
 		c.ignored = append(c.ignored, problem(at, name, "", "a comma after the last element: something may be missing"))
 	}
@@ -140,6 +140,7 @@ func sorted(ps []Problem) []Problem {
 // A converter walks Kea's configuration once and writes ours.
 type converter struct {
 	options Options
+	f       *family
 	name    string
 
 	errs, notCarried, ignored []Problem
@@ -153,6 +154,7 @@ type converter struct {
 	bootp   bool       // the hook is there
 	served  []string   // interfaces
 	global  params
+	global6 params6
 	// What options are set where, to find those whose order differs.
 	placed     map[int]place
 	classCodes []classCode

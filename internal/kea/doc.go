@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kea reads configurations of Kea's DHCPv4 server and says the same in
-// ours.
+// Package kea reads configurations of Kea's two servers, for DHCPv4 and DHCPv6,
+// and says the same in ours.
 //
 //	text ──parse──► value (JSON, with places) ──convert──► YAML ──config.Parse──► config.Config
 //
@@ -16,5 +16,6 @@
 // loggers. Kea's defaults that are not ours are written out.
 //
 // The source for names, types and defaults is the reference manual of Kea 2.2
-// to 3.0; the tests run kea-dhcp4 -t, where it is installed, over their inputs.
+// to 3.0; the tests run kea-dhcp4 -t and kea-dhcp6 -t, where they are installed,
+// over their inputs.
 package kea

@@ -144,16 +144,21 @@ type exprParser struct {
 	code func(name string) (uint16, bool)
 	// class reports whether a class is known here.
 	class func(name string) bool
+	v6    bool // the words of DHCPv6
 }
 
 // parseExpr parses a whole expression that is true or false, or, where octets is
 // set, one that yields octets.
 func parseExpr(text string, octets bool, code func(string) (uint16, bool), class func(string) bool) (e *expr, err *exprError) {
+	return parseExprOf(false, text, octets, code, class)
+}
+
+func parseExprOf(v6 bool, text string, octets bool, code func(string) (uint16, bool), class func(string) bool) (e *expr, err *exprError) {
 	tokens, err := exprTokens(text)
 	if err != nil {
 		return nil, err
 	}
-	p := &exprParser{tokens: tokens, code: code, class: class}
+	p := &exprParser{tokens: tokens, code: code, class: class, v6: v6}
 	defer func() {
 		if r := recover(); r != nil {
 			stop, ours := r.(*exprError)
@@ -335,7 +340,7 @@ func (p *exprParser) primary() *expr {
 			return e
 		}
 	case 'w':
-		if f := exprWords[t.text]; f != nil {
+		if f := exprWords[t.text]; f != nil && !otherFamily(t.text, p.v6) {
 			return f(p, t)
 		}
 	}

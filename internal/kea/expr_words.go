@@ -14,6 +14,8 @@ func init() { // it would refer to itself
 	exprWords = map[string]func(*exprParser, exprToken) *expr{
 		"option":       (*exprParser).option,
 		"relay4":       (*exprParser).relay4,
+		"relay6":       (*exprParser).relay6,
+		"pkt6":         (*exprParser).pkt6,
 		"pkt":          (*exprParser).pkt,
 		"pkt4":         (*exprParser).pkt,
 		"member":       (*exprParser).member,
@@ -60,8 +62,8 @@ func (p *exprParser) bracket(named bool) uint16 {
 	case t.kind == 'n':
 		p.i--
 		n, _ := p.number()
-		if n < 0 || n > 255 {
-			p.fail(t, "option codes are 0 to 255")
+		if most := int64(255); n < 0 || n > most && !p.v6 || n > 1<<16-1 {
+			p.fail(t, "option codes are 0 to %d", map[bool]int64{false: most, true: 1<<16 - 1}[p.v6])
 		}
 		code = uint16(n)
 	case t.kind == 'w' && named:

@@ -62,13 +62,17 @@ func TestGolden(t *testing.T) {
 // keaTakes asks Kea itself about a configuration.
 func keaTakes(t *testing.T, text string) (ok bool, says string) {
 	t.Helper()
-	bin, err := exec.LookPath("kea-dhcp4")
+	program := "kea-dhcp4"
+	if strings.Contains(text, `"Dhcp6"`) {
+		program = "kea-dhcp6"
+	}
+	bin, err := exec.LookPath(program)
 	if err != nil {
-		if bin, err = exec.LookPath("/usr/sbin/kea-dhcp4"); err != nil {
+		if bin, err = exec.LookPath("/usr/sbin/" + program); err != nil {
 			if os.Getenv("REQUIRE_ROOT_TESTS") == "1" {
 				t.Fatal(err)
 			}
-			t.Skip("kea-dhcp4 is not installed: scripts/install-deps.sh test")
+			t.Skip(program + " is not installed: scripts/install-deps.sh test")
 		}
 	}
 	file := filepath.Join(t.TempDir(), "kea.conf")
@@ -81,7 +85,7 @@ func keaTakes(t *testing.T, text string) (ok bool, says string) {
 }
 
 // onLoopback names an interface that every machine has: Kea looks.
-var onLoopback = strings.NewReplacer(`"eth1", "eth2/192.0.2.1"`, `"lo"`, `"eth1"`, `"lo"`, `"eth2"`, `"lo"`)
+var onLoopback = strings.NewReplacer(`"eth1", "eth2/192.0.2.1"`, `"lo"`, `"eth1", "eth2"`, `"lo"`, `"eth1/fe80::1"`, `"lo"`, `"lo0"`, `"lo"`, `"eth1"`, `"lo"`, `"eth2"`, `"lo"`)
 
 // What we take for a configuration of Kea is one.
 func TestKeaTakesTheSame(t *testing.T) {

@@ -3,6 +3,7 @@
 package kea
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/binary"
 	"encoding/hex"
@@ -18,6 +19,7 @@ var optdefsText string
 
 const (
 	space4      = "dhcp4"
+	space6      = "dhcp6"
 	spaceVendor = "vendor-encapsulated-options-space"
 )
 
@@ -30,6 +32,7 @@ type optDef struct {
 	record       []string
 	encapsulates string
 	own          bool // made by the configuration
+	wide         bool // of DHCPv6: codes and lengths have 16 bits
 }
 
 // optDefs are definitions by space, those of a class over those of the file over
@@ -39,20 +42,37 @@ type optDefs struct {
 	list  []*optDef
 }
 
-var stdDefs = func() *optDefs {
+//go:embed optdefs6.tsv
+var optdefs6Text string
+
+// stdDefs6 are those of DHCPv6; a seventh column names the space.
+var stdDefs6 = func() *optDefs {
+	d := readDefs(optdefs6Text)
+	for _, def := range d.list {
+		def.wide = true
+	}
+	return d
+}()
+
+func readDefs(text string) *optDefs {
 	d := &optDefs{}
-	for _, line := range strings.Split(optdefsText, "\n") {
+	for _, line := range strings.Split(text, "\n") {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		col := append(strings.Split(line, "\t"), "", "", "")
-		def := &optDef{space: space4, name: col[1], typ: col[2], array: col[3] == "y", encapsulates: col[5]}
+		col := append(strings.Split(line, "\t"), "", "", "", "")
+		def := &optDef{space: cmp.Or(col[6], space4), name: col[1], typ: col[2], array: col[3] == "y", encapsulates: col[5]}
 		def.code, _ = strconv.Atoi(col[0])
 		if col[4] != "" {
 			def.record = strings.Split(col[4], ",")
 		}
 		d.list = append(d.list, def)
 	}
+	return d
+}
+
+var stdDefs = func() *optDefs {
+	d := readDefs(optdefsText)
 	// The DOCSIS 3 options that Kea knows in the space of CableLabs.
 	d.list = append(d.list,
 		&optDef{space: "vendor-4491", name: "oro", code: 1, typ: "uint8", array: true},
@@ -215,6 +235,9 @@ func (d *optDef) value(typ, v string) ([]byte, error) {
 		}
 		return []byte(v), nil
 	case "tuple":
+		if d.wide {
+			return append([]byte{byte(len(v) >> 8), byte(len(v))}, v...), nil
+		}
 		if len(v) > 255 {
 			return nil, fmt.Errorf("a text of %d bytes does not fit into a tuple", len(v))
 		}

@@ -3,6 +3,7 @@
 package kea
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -35,7 +36,7 @@ type data struct {
 
 // optionCode finds an option for expressions.
 func (c *converter) optionCode(name string) (uint16, bool) {
-	if d := c.defs.find(space4, name, 0); d != nil {
+	if d := c.defs.find(c.f.space, name, 0); d != nil {
 		return uint16(d.code), true
 	}
 	return 0, false
@@ -53,8 +54,9 @@ func (c *converter) definitions(out *doc, v *value, defs *optDefs) {
 			encapsulates: text(el, "encapsulate"), own: true, code: int(c.u32(el, "code", 0)),
 		}
 		if d.space == "" {
-			d.space = space4
+			d.space = c.f.space
 		}
+		d.wide = c.f.v6
 		if r := text(el, "record-types"); r != "" {
 			for _, t := range strings.Split(r, ",") {
 				d.record = append(d.record, strings.TrimSpace(t))
@@ -64,10 +66,10 @@ func (c *converter) definitions(out *doc, v *value, defs *optDefs) {
 			continue
 		}
 		defs.list = append(defs.list, d)
-		if d.space != space4 || defs != c.defs {
+		if d.space != c.f.space || defs != c.defs {
 			continue // its values go out as octets
 		}
-		if known, ok := c.reg.ByCode(option.DHCP4, uint16(d.code)); ok && known.Type() != "bytes" {
+		if known, ok := c.reg.ByCode(c.f.ours, uint16(d.code)); ok && known.Type() != "bytes" {
 			out.add(el.at, "# option %d is %s here without a definition", d.code, known.Name)
 			continue
 		}
@@ -76,7 +78,7 @@ func (c *converter) definitions(out *doc, v *value, defs *optDefs) {
 		if typ == "" {
 			continue
 		}
-		if _, err := c.reg.Define(option.DHCP4, name, d.code, typ, d.array && d.typ != "record"); err != nil {
+		if _, err := c.reg.Define(c.f.ours, name, d.code, typ, d.array && d.typ != "record"); err != nil {
 			continue // it has no name in the output, only its code
 		}
 		if first {
@@ -87,7 +89,11 @@ func (c *converter) definitions(out *doc, v *value, defs *optDefs) {
 		if d.array && d.typ != "record" {
 			array = ", array: true"
 		}
-		out.add(el.at, "  - {name: %s, code: %d, type: %s%s}", scalar(name), d.code, scalar(typ), array)
+		space := ""
+		if c.f.v6 {
+			space = ", space: dhcp6"
+		}
+		out.add(el.at, "  - {name: %s, code: %d, type: %s%s%s}", scalar(name), d.code, scalar(typ), array, space)
 	}
 }
 
@@ -97,8 +103,8 @@ func (c *converter) definition(el *value, d *optDef, defs *optDefs) bool {
 	switch {
 	case d.name == "":
 		c.fail(el.at, "name of the definition is missing")
-	case d.code < 1 || d.code > 254:
-		c.fail(at(el, "code"), "code %d is outside 1 to 254", d.code)
+	case d.code < 1 || d.code > c.f.maxCode:
+		c.fail(at(el, "code"), "code %d is outside 1 to %d", d.code, c.f.maxCode)
 	case !slices.Contains(optTypes, d.typ):
 		c.fail(at(el, "type"), "%q is not a type of options", d.typ)
 		c.errs[len(c.errs)-1].Hint = option.Nearest(d.typ, optTypes)
@@ -116,8 +122,8 @@ func (c *converter) definition(el *value, d *optDef, defs *optDefs) bool {
 			c.fail(at(el, "record-types"), "%q is not a type of a record's fields", r)
 		}
 	}
-	if d.space == space4 {
-		if std := stdDefs.find(space4, "", d.code); std != nil && d.code != 43 {
+	if d.space == c.f.space {
+		if std := c.f.std.find(c.f.space, "", d.code); std != nil && (c.f.v6 || d.code != 43) {
 			c.fail(el.at, "option %d is %s: its definition cannot be replaced", d.code, std.name)
 		}
 	}
@@ -156,9 +162,8 @@ func (d *optDef) ours() string {
 	return "rec(" + strings.Join(parts, ", ") + ")"
 }
 
-// options4 reads option-data. What cannot be carried is said in out.
-func (c *converter) options4(out *doc, v *value, defs *optDefs, level string) []optionLine {
-	var all []*data
+// given reads option-data. What cannot be carried is said in out.
+func (c *converter) given(out *doc, v *value, defs *optDefs) (all []*data) {
 	for _, el := range c.list(v, "option-data") {
 		if !c.isMap(out, el, "option-data") {
 			continue
@@ -173,7 +178,7 @@ func (c *converter) options4(out *doc, v *value, defs *optDefs, level string) []
 		}
 		if d := c.data(el, defs); d != nil {
 			for _, other := range all {
-				if other.space == d.space && other.code == d.code {
+				if other.space == d.space && other.code == d.code && !(c.f.v6 && d.code == 17 && string(other.bytes) != string(d.bytes)) {
 					c.ignore(out, other.at, fmt.Sprintf("option %d", d.code), "it is given again in "+where(d.at))
 					other.used, other.code = true, -1
 				}
@@ -181,6 +186,12 @@ func (c *converter) options4(out *doc, v *value, defs *optDefs, level string) []
 			all = append(all, d)
 		}
 	}
+	return all
+}
+
+// options4 reads option-data of DHCPv4.
+func (c *converter) options4(out *doc, v *value, defs *optDefs, level string) []optionLine {
+	all := c.given(out, v, defs)
 	var lines []optionLine
 	for _, d := range all {
 		if d.space != space4 || d.code < 0 {
@@ -244,6 +255,11 @@ func encapsulated(all []*data, def *optDef, depth int) []byte {
 	for _, d := range subs {
 		d.used = true
 		body := append(slices.Clone(d.bytes), encapsulated(all, d.def, depth+1)...)
+		if def.wide {
+			out = binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(out, uint16(d.code)), uint16(len(body)))
+			out = append(out, body...)
+			continue
+		}
 		for first := true; first || len(body) > 0; first = false {
 			n := min(len(body), 255)
 			out = append(append(out, byte(d.code), byte(n)), body[:n]...)
@@ -290,15 +306,15 @@ func (c *converter) natural(def *option.Def, d *data, bytes []byte) string {
 func (c *converter) data(el *value, defs *optDefs) *data {
 	space, name := text(el, "space"), text(el, "name")
 	if space == "" {
-		space = space4
+		space = c.f.space
 	}
 	code := int(c.u32(el, "code", 0))
 	if name == "" && el.get("code") == nil {
 		c.fail(el.at, "option-data needs a name or a code")
 		return nil
 	}
-	if el.get("code") != nil && (code < 1 || code > 254) {
-		c.fail(at(el, "code"), "code %d is outside 1 to 254", code)
+	if el.get("code") != nil && (code < 1 || code > c.f.maxCode) {
+		c.fail(at(el, "code"), "code %d is outside 1 to %d", code, c.f.maxCode)
 		return nil
 	}
 	def := defs.find(space, name, code)

@@ -52,9 +52,8 @@ func TestRefuses(t *testing.T) {
 		{`"subnet4":[<?require "x"?>]`, "22: only <?include"},
 		{`"valid-lifetime":1,"valid-lifetime":2`, `30: "valid-lifetime" is given already in line 1`},
 		// Words.
-		{`{}`, "1: has no Dhcp4"},
+		{`{}`, "1: has neither Dhcp4 nor Dhcp6"},
 		{`{"Logging":{}}`, `2: "Logging" is not a keyword here`},
-		{`{"Dhcp6":{}}`, "2: DHCPv6 is not served yet"},
 		{`"valid-lifetme":1`, `11: "valid-lifetme" is not a keyword of Dhcp4`},
 		{`"authoritative":"yes"`, "27: authoritative is a string, where true or false is wanted"},
 		{`"reservation-mode":"foo"`, `11: "foo" is not one of`},

@@ -51,15 +51,24 @@ func (c *converter) file(top *value) *doc {
 		switch m.key {
 		case "Dhcp4":
 		case "Dhcp6":
-			c.fail(m.at, "DHCPv6 is not served yet")
+			if top.get("Dhcp4") != nil {
+				c.fail(m.at, "Dhcp4 and Dhcp6 are here: a file is for one of them")
+			}
 		default:
-			c.fail(m.at, "%q is not a keyword here: Dhcp4 is wanted", m.key)
+			c.fail(m.at, "%q is not a keyword here: Dhcp4 or Dhcp6 is wanted", m.key)
 		}
 	}
+	if d := top.get("Dhcp6"); d != nil && len(c.errs) == 0 {
+		c.f, c.defs = family6, &optDefs{under: stdDefs6}
+		return c.file6(d)
+	}
 	d := top.get("Dhcp4")
+	if len(c.errs) > 0 {
+		return out
+	}
 	if d == nil {
 		if len(c.errs) == 0 {
-			c.fail(top.at, "has no Dhcp4")
+			c.fail(top.at, "has neither Dhcp4 nor Dhcp6")
 		}
 		return out
 	}

@@ -190,7 +190,7 @@ func (e *encoder) write(q *exchange.Query, a *exchange.Answer, codes []uint8, re
 		place(dhcp4.OptClientID, id)
 	}
 	for _, code := range codes {
-		if a.Own.Has(code) {
+		if a.Own.Has(code) || !a.Only.Has(code) {
 			continue
 		}
 		if data, ok := a.Options.Get(code); ok {

@@ -151,6 +151,7 @@ func (c *committer) commit() error {
 	c.waited = false
 	c.rate.add(n, c.j.clock.mono())
 	c.publish()
+	c.j.feeds.feed(c.buf[groupHead : groupHead+n])
 	if c.off > c.seg.size/4 && !c.told {
 		c.told = true
 		signal(c.j.keeper.used)

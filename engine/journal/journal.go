@@ -116,6 +116,7 @@ type Journal struct {
 	historian historian
 	tail      atomic.Pointer[position] // where the next group goes; all before is durable
 	stats     counters
+	feeds     feeds
 
 	snapping    sync.Mutex
 	snap        atomic.Pointer[SnapshotStats]

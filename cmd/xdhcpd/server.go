@@ -71,6 +71,9 @@ func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, er
 		return nil, err
 	}
 	s.brain = &exchange.Server{Table: s.table, Failed: func() bool { return s.journal.Err() != nil }}
+	if queries(cfg) {
+		s.brain.Clients = exchange.NewClients(s.table)
+	}
 	if err := s.install(cfg, s.facts); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -200,6 +203,9 @@ func (s *server) serve(ctx context.Context) error {
 	})
 	rest.Go(func() error { return s.control.Run(ctx) })
 	rest.Go(func() error { return s.reap(ctx) })
+	if s.brain.Clients != nil {
+		rest.Go(func() error { s.followClients(ctx); return nil })
+	}
 	return rest.Wait()
 }
 
@@ -315,6 +321,9 @@ func needsRestart(a, b *config.Config) string {
 	}
 	if a.History != b.History {
 		return "history"
+	}
+	if queries(a) != queries(b) {
+		return "leasequery"
 	}
 	return ""
 }

@@ -31,8 +31,7 @@ func (b *builder) addLeaseQuery() {
 	s, l := &b.spec.LeaseQuery, &b.p.leaseQuery
 	for _, n := range s.Allow {
 		if !n.IsValid() || !n.Addr().Is4() {
-			b.fail("leasequery: %v is no IPv4 prefix", n)
-			continue
+			continue // of those who ask about leases of DHCPv6
 		}
 		l.allow = append(l.allow, addrNet{ip4(n.Masked().Addr()), lease.IP4(uint64(lease.Infinite) << (32 - n.Bits()))})
 	}

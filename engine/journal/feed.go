@@ -32,25 +32,25 @@ type feeds struct {
 // Follow opens a feed that holds at most limit bytes of changes. Close it.
 func (j *Journal) Follow(limit int) *Feed {
 	f := &Feed{j: j, limit: limit, ready: make(chan struct{}, 1)}
-	j.feeds.mu.Lock()
-	defer j.feeds.mu.Unlock()
-	j.feeds.all = append(j.feeds.all, f)
+	j.committer.feeds.mu.Lock()
+	defer j.committer.feeds.mu.Unlock()
+	j.committer.feeds.all = append(j.committer.feeds.all, f)
 	return f
 }
 
 // Close ends the feed.
 func (f *Feed) Close() {
 	j := f.j
-	j.feeds.mu.Lock()
-	defer j.feeds.mu.Unlock()
-	kept := j.feeds.all[:0]
-	for _, o := range j.feeds.all {
+	j.committer.feeds.mu.Lock()
+	defer j.committer.feeds.mu.Unlock()
+	kept := j.committer.feeds.all[:0]
+	for _, o := range j.committer.feeds.all {
 		if o != f {
 			kept = append(kept, o)
 		}
 	}
-	clear(j.feeds.all[len(kept):])
-	j.feeds.all = kept
+	clear(j.committer.feeds.all[len(kept):])
+	j.committer.feeds.all = kept
 }
 
 // Next waits for changes and returns them encoded, one behind the other (see

@@ -54,23 +54,23 @@ func TestFeedIsBounded(t *testing.T) {
 		}
 		return len(changes), missed
 	}
-	j.feeds.feed(make([]byte, 600))
-	j.feeds.feed(make([]byte, 400))
+	j.committer.feeds.feed(make([]byte, 600))
+	j.committer.feeds.feed(make([]byte, 400))
 	if n, missed := next(); n != 1000 || missed {
 		t.Errorf("%d bytes, missed %v", n, missed)
 	}
-	j.feeds.feed(make([]byte, 600))
-	j.feeds.feed(make([]byte, 401))
-	j.feeds.feed(make([]byte, 10))
+	j.committer.feeds.feed(make([]byte, 600))
+	j.committer.feeds.feed(make([]byte, 401))
+	j.committer.feeds.feed(make([]byte, 10))
 	if n, missed := next(); n != 10 || !missed {
 		t.Errorf("%d bytes, missed %v: 1001 do not fit", n, missed)
 	}
-	j.feeds.feed(make([]byte, 20))
+	j.committer.feeds.feed(make([]byte, 20))
 	if n, missed := next(); n != 20 || missed {
 		t.Errorf("%d bytes, missed %v after it was told", n, missed)
 	}
 	f.Close()
-	j.feeds.feed(make([]byte, 30))
+	j.committer.feeds.feed(make([]byte, 30))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, _, err := f.Next(ctx); !errors.Is(err, context.Canceled) {

@@ -116,7 +116,6 @@ type Journal struct {
 	historian historian
 	tail      atomic.Pointer[position] // where the next group goes; all before is durable
 	stats     counters
-	feeds     feeds
 
 	snapping    sync.Mutex
 	snap        atomic.Pointer[SnapshotStats]

@@ -4,9 +4,11 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"xdhcp/engine/lease"
 	"xdhcp/internal/config"
+	"xdhcp/slowpath/bulk"
 )
 
 // queries says whether leasequeries are answered: then leases are found by client
@@ -42,4 +44,22 @@ func (s *server) followClients(ctx context.Context) {
 			changes = rest
 		}
 	}
+}
+
+// newBulk opens the socket of bulk leasequery where it is configured.
+func (s *server) newBulk(cfg *config.Config, clock func() time.Time) (*bulk.Server, error) {
+	q := &cfg.LeaseQuery
+	if !queries(cfg) || !q.Bulk {
+		return nil, nil
+	}
+	b := bulk.New(bulk.Options{
+		Exchange: s.brain, Policy: s.policy.Load, Clock: clock, Log: s.log,
+		Connections: q.Connections, Timeout: time.Duration(q.Timeout) * time.Second,
+	})
+	return b, b.Listen()
+}
+
+// sameBulk says whether two configurations serve bulk leasequery in the same way.
+func sameBulk(a, b *config.LeaseQuery) bool {
+	return a.Bulk == b.Bulk && a.Connections == b.Connections && a.Timeout == b.Timeout
 }

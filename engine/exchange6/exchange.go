@@ -117,10 +117,16 @@ type Query struct {
 type room struct {
 	class policy.Membership // the client's classes
 	facts policy6.Facts
-	pools []lease.PoolID
-	views [MaxLeases]lease6.View
-	ll    [8]byte // Client.LinkLayer where it is put together
+	pools []lease.PoolID // that it may use, where not all are
+	exact []lease.PoolID // of these, those of one length
+	views []lease6.View  // of the IA that is being answered
+	held  []lease6.View  // likewise, for limits
+	ll    [8]byte        // Client.LinkLayer where it is put together
 	host  [lease6.MaxHost]byte
+	fqdn  [256]byte // value of option 39 of the answer
+	auth  [lenAuth]byte
+	small [4]byte
+	keys  [policy.MaxLimitKeys]policy.LimitKey
 	own   Own // what Answer.Own points to
 }
 
@@ -150,13 +156,13 @@ func (q *Query) AddIA(typ lease6.IAType, iaid uint32) bool {
 	return true
 }
 
-// AddLease adds an address (length 128) or a prefix to the IA that was begun last.
-// False: there are too many.
+// AddLease adds an address (length 128) or a prefix to the IA that was begun last; the
+// bits behind the length do not count. False: there are too many.
 func (q *Query) AddLease(addr lease6.IP6, length uint8) bool {
 	if q.NIAs == 0 || q.NLeases == MaxLeases {
 		return false
 	}
-	q.Leases[q.NLeases] = lease6.Prefix{IP6: addr, Len: length}
+	q.Leases[q.NLeases] = lease6.PrefixFrom(addr, length)
 	q.NLeases++
 	q.IAs[q.NIAs-1].N++
 	return true
@@ -245,4 +251,6 @@ type Server struct {
 	// Replay is the next value for replay detection (RFC 8415 §20.3): greater than
 	// all before it, also over restarts. nil: keys for Reconfigure are not sent.
 	Replay func() uint64
+
+	limits limits
 }

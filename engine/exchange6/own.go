@@ -6,13 +6,15 @@ import "encoding/binary"
 
 // Options that answer a message in particular.
 const (
+	optClientID       = 1
+	optServerID       = 2
 	optPreference     = 7
 	optAuth           = 11
 	optRapidCommit    = 14
 	optUserClass      = 15
 	optVendorOpts     = 17
+	optReconfigureMsg = 19
 	optReconfigureAcc = 20
-	optRefreshTime    = 32
 	optFQDN           = 39 // RFC 4704
 	optPDExclude      = 67 // RFC 6603
 )

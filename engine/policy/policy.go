@@ -54,7 +54,6 @@ type Policy struct {
 	basicsOnly bool
 	inPlace    bool // ClassOptionsInPlace
 	flexID     *vm.Program
-	leaseQuery leaseQuery
 	limits     []limit
 	limitsID   uint64
 	rogueReply []byte // value of option 43

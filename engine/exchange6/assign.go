@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exchange6
+
+import (
+	"xdhcp/engine/frame"
+	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
+	"xdhcp/engine/policy6"
+)
+
+// solicit is RFC 8415 §18.3.1 and §18.3.9.
+func (d *decision) solicit() {
+	q := d.q
+	if d.p.ReconfigureOnly && !q.ReconfigureAccept {
+		d.silent(frame.Filtered)
+		return
+	}
+	rapid := q.RapidCommit && d.subnet.RapidCommit
+	for i := range q.NIAs {
+		ia := &q.IAs[i]
+		if d.ignored(ia) {
+			continue
+		}
+		d.begin(ia)
+		if !d.assign(ia, rapid) {
+			d.none()
+		}
+	}
+	if rapid && (d.a.NLeases > 0 || d.a.NIAs == 0) {
+		d.configure(Reply)
+		d.own(optRapidCommit)
+		return
+	}
+	// A Reply without any lease would end the client's search for a server: it gets
+	// an Advertise.
+	if d.p.StatusOnTop && d.a.NLeases == 0 {
+		d.statusOnTop()
+	}
+	d.configure(Advertise)
+}
+
+// statusOnTop is RFC 3315 §17.2.2: "If the server will not assign any addresses to any
+// IAs in a subsequent Request from the client, the server MUST send an Advertise
+// message to the client that includes only a Status Code option with code
+// NoAddrsAvail". RFC 3633 §11.2 has the status of prefixes in the IA_PD.
+func (d *decision) statusOnTop() {
+	a := d.a
+	n := uint8(0)
+	for i := range a.NIAs {
+		if a.IAs[i].Type == lease6.PD {
+			a.IAs[n] = a.IAs[i]
+			n++
+		}
+	}
+	if n < a.NIAs {
+		a.Status = Status{true, NoAddrsAvail, textNoAddrs}
+	}
+	a.NIAs = n
+}
+
+// ignored says whether an IA is as if it were not there.
+func (d *decision) ignored(ia *IA) bool {
+	return ia.Type == lease6.TA && d.p.Temporary == policy6.TemporaryIgnore
+}
+
+// request is RFC 8415 §18.3.2.
+func (d *decision) request() {
+	q := d.q
+	for i := range q.NIAs {
+		ia := &q.IAs[i]
+		if d.ignored(ia) {
+			continue
+		}
+		d.begin(ia)
+		if ia.Type != lease6.PD && !d.onLink(ia) {
+			// "If any of the prefixes of the included addresses are not appropriate for
+			// the link …, the server MUST return the IA to the client with a Status
+			// Code option with the value NotOnLink."
+			d.status(NotOnLink, textNotOnLink)
+			continue
+		}
+		if !d.take(ia) && !d.assign(ia, true) {
+			d.none()
+		}
+	}
+	d.configure(Reply)
+}
+
+// onLink says whether all addresses of an IA are appropriate for the link.
+func (d *decision) onLink(ia *IA) bool {
+	for _, q := range d.leases(ia) {
+		if !q.IsZero() && !d.p.OnLink(d.subnet, q) {
+			return false
+		}
+	}
+	return true
+}
+
+// leases are those that the client names in an IA.
+func (d *decision) leases(ia *IA) []lease6.Prefix {
+	return d.q.Leases[ia.First : ia.First+ia.N]
+}
+
+// prepare fills the request to the table with what is of this IA; false: it gets
+// nothing.
+func (d *decision) prepare(ia *IA) bool {
+	r := &d.req
+	r.IA = ia.IA
+	r.Reserved, r.Hint = lease6.Prefix{}, d.hint(ia)
+	if ia.Type == lease6.TA && d.p.Temporary == policy6.TemporaryRefuse {
+		return false
+	}
+	r.Pools = d.p.Pools(d.subnet, ia.Type, d.in(), &d.q.room.pools)
+	return true
+}
+
+// hint is what the client would like: a prefix or an address of this link, else a
+// length alone (RFC 8168 §3.2).
+func (d *decision) hint(ia *IA) (hint lease6.Prefix) {
+	for _, q := range d.leases(ia) {
+		switch {
+		case !q.IsZero() && d.p.OnLink(d.subnet, q):
+			return q
+		case q.IsZero() && ia.Type == lease6.PD && hint.IsNone():
+			hint = q
+		}
+	}
+	return hint
+}
+
+// take binds leases that an IA of a Request names: those that it has, else one that it
+// was advertised, or that is free; false: none. Who wants several leases has several
+// IAs.
+func (d *decision) take(ia *IA) bool {
+	if ia.N == 0 || !d.prepare(ia) {
+		return false
+	}
+	views := d.views(ia.IA)
+	for _, q := range d.leases(ia) {
+		if isBound(views, q) {
+			d.keep(ia, q, false)
+		}
+	}
+	if d.last().N > 0 {
+		return true
+	}
+	for _, q := range d.leases(ia) {
+		if !q.IsZero() && d.keep(ia, q, true) {
+			d.leave(ia.IA)
+			return true
+		}
+	}
+	return false
+}
+
+// leave ends the leases that an IA had before it got the one that is in the answer.
+func (d *decision) leave(ia lease6.IA) {
+	for _, v := range d.views(ia) {
+		if v.Status == lease.Bound && !d.promised(v.Prefix) {
+			d.release(ia, v.Prefix)
+		}
+	}
+}
+
+// promised says whether a lease is in the IA that was begun last.
+func (d *decision) promised(q lease6.Prefix) bool {
+	ia := d.last()
+	for i := ia.First; i < ia.First+ia.N; i++ {
+		if l := &d.a.Leases[i]; l.Prefix == q && l.Valid > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// views are what the table has for an IA.
+func (d *decision) views(ia lease6.IA) []lease6.View {
+	room := &d.q.room.views
+	*room = d.Table.Leases(d.subnet.Scope, d.q.Client.DUID, ia, d.now, (*room)[:0])
+	return *room
+}
+
+func isBound(views []lease6.View, q lease6.Prefix) bool {
+	for i := range views {
+		if views[i].Prefix == q && views[i].Status == lease.Bound {
+			return true
+		}
+	}
+	return false
+}
+
+// keep binds a lease that the client names, if it may have it; false: not. The request
+// is prepared. fresh says that the IA does not have it yet.
+func (d *decision) keep(ia *IA, q lease6.Prefix, fresh bool) bool {
+	d.req.Reserved = lease6.Prefix{}
+	if reserved := d.res.For(ia.Type); len(reserved) > 0 {
+		if !has(reserved, q) {
+			return false // assign finds out whether it may keep another
+		}
+		d.req.Reserved = q
+	}
+	return d.bind(q, fresh)
+}
+
+func has(list []lease6.Prefix, q lease6.Prefix) bool {
+	for _, x := range list {
+		if x == q {
+			return true
+		}
+	}
+	return false
+}
+
+// bind commits a lease and adds it to the answer.
+func (d *decision) bind(q lease6.Prefix, fresh bool) bool {
+	at := d.p.Place(d.subnet, q, d.res, d.in())
+	g, out := d.commit(q, at.Times.Preferred, at.Times.Valid, fresh)
+	if out != lease.OK {
+		d.busy = d.busy || out == lease.Busy
+		return false
+	}
+	d.wait(g.Ticket)
+	d.promise(q, g.Preferred, g.Valid, &at)
+	return true
+}
+
+// assign finds a lease for an IA: what is reserved for the client, else one of its
+// pools. It is held for the client, or bound, and added to the answer; false: there
+// is none.
+func (d *decision) assign(ia *IA, bind bool) bool {
+	if !d.prepare(ia) {
+		return false
+	}
+	reserved := d.res.For(ia.Type)
+	if len(reserved) > 1 {
+		// The one that this IA has already goes before the others.
+		for _, v := range d.views(ia.IA) {
+			if has(reserved, v.Prefix) && v.Status != lease.Expired && v.Status != lease.Released {
+				d.req.Reserved = v.Prefix
+				if d.find(bind) {
+					return true
+				}
+			}
+		}
+	}
+	for _, d.req.Reserved = range reserved {
+		if d.find(bind) {
+			return true
+		}
+	}
+	// Somebody still holds what is reserved for this client, or another of its IAs
+	// does. It is served from the pools.
+	d.req.Reserved = lease6.Prefix{}
+	if h := d.req.Hint; ia.Type == lease6.PD && h.IsZero() && h.Len > 0 && d.exact(h.Len) {
+		// RFC 8168 §3.2: "the server SHOULD first check its prefix pool for a prefix
+		// with a length matching the prefix-length hint value, regardless of the prefix
+		// record from previous interactions with the client".
+		if d.find(bind) {
+			return true
+		}
+		d.req.Pools = d.p.Pools(d.subnet, ia.Type, d.in(), &d.q.room.pools)
+	}
+	return d.find(bind)
+}
+
+// exact restricts the request to pools of this length; false: there are none.
+func (d *decision) exact(length uint8) bool {
+	left := d.q.room.exact[:0]
+	for _, id := range d.req.Pools {
+		if d.p.Layout.Pools[id].Len == length {
+			left = append(left, id)
+		}
+	}
+	d.q.room.exact = left
+	if len(left) == 0 {
+		return false
+	}
+	d.req.Pools = left
+	return true
+}
+
+// find lets the table choose, as the request says.
+func (d *decision) find(bind bool) bool {
+	q, out := d.Table.Offer(&d.req, d.p.OfferHold, d.now)
+	if out != lease.OK {
+		d.busy = d.busy || out == lease.Busy
+		return false
+	}
+	if bind {
+		if !d.bind(q, true) {
+			return false
+		}
+		d.leave(d.req.IA)
+		return true
+	}
+	if !d.within(q) {
+		d.Table.Withdraw(d.subnet.Scope, d.q.Client.DUID, d.req.IA, d.now)
+		return false
+	}
+	at := d.p.Place(d.subnet, q, d.res, d.in())
+	d.promise(q, at.Times.Preferred, at.Times.Valid, &at)
+	return true
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exchange6
+
+import (
+	"xdhcp/engine/frame"
+	"xdhcp/engine/lease"
+)
+
+// extend is RFC 8415 §18.3.4 and §18.3.5: Renew and Rebind.
+func (d *decision) extend() {
+	q := d.q
+	for i := range q.NIAs {
+		ia := &q.IAs[i]
+		if d.ignored(ia) {
+			continue
+		}
+		d.begin(ia)
+		if !d.extendIA(ia) {
+			d.a.NIAs--
+		}
+	}
+	if q.Type == Rebind && d.a.NIAs == 0 && !d.busy {
+		// "If … the server does not include any other IAs with leases and/or status
+		// codes, the server does not send a Reply message."
+		d.silent(frame.UnknownClient)
+		return
+	}
+	d.configure(Reply)
+}
+
+// extendIA answers one IA, which was begun; false: it is left out.
+func (d *decision) extendIA(ia *IA) bool {
+	views := d.views(ia.IA)
+	known := false
+	for i := range views {
+		known = known || views[i].Status == lease.Bound
+	}
+	create := !d.p.NoRecreate
+	if d.q.Type == Rebind {
+		create = create && (d.subnet.RapidCommit || d.p.Authoritative)
+	}
+	switch {
+	case known || create:
+	case d.q.Type == Renew:
+		// "the server returns the IA option containing a Status Code option with the
+		// NoBinding status code".
+		d.status(NoBinding, textNoBinding)
+		return true
+	default:
+		// What is of no link of ours is not valid; of the rest another server may know
+		// better, unless there is none.
+		d.voidOffLink(ia)
+		if d.last().N == 0 && d.p.Authoritative {
+			d.status(NoBinding, textNoBinding)
+		}
+		return d.last().N > 0 || d.last().Status.Set
+	}
+	if !d.prepare(ia) {
+		d.status(NoAddrsAvail, textTemporary)
+		return true
+	}
+	kept := false
+	for _, q := range d.leases(ia) {
+		if q.IsZero() {
+			continue // a hint
+		}
+		if bound := isBound(views, q); bound == known && !(kept && !bound) && d.p.OnLink(d.subnet, q) && d.keep(ia, q, !bound) {
+			kept = true
+		}
+	}
+	if !kept {
+		// The client named nothing that it may keep: it gets what else it has.
+		for i := range views {
+			if v := &views[i]; v.Status == lease.Bound && d.p.OnLink(d.subnet, v.Prefix) && d.keep(ia, v.Prefix, false) {
+				kept = true
+			}
+		}
+	}
+	if !kept {
+		d.assign(ia, true)
+	}
+	// What it may not keep goes back with lifetimes of 0.
+	for _, q := range d.leases(ia) {
+		if !q.IsZero() && !d.busy {
+			d.void(q) // put leaves what is kept as it is
+		}
+	}
+	if d.last().N == 0 {
+		d.none()
+	}
+	return true
+}
+
+// voidOffLink returns what an IA names that is of no link of ours.
+func (d *decision) voidOffLink(ia *IA) {
+	for _, q := range d.leases(ia) {
+		if !q.IsZero() && !d.p.OnLink(d.subnet, q) {
+			d.void(q)
+		}
+	}
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"xdhcp/engine/lease6"
+	"xdhcp/engine/port"
+	"xdhcp/internal/config"
+)
+
+// Every key of DHCPv6 leads to something that the engine takes.
+func TestCompileReference6(t *testing.T) {
+	cfg, problems := config.Load("../../internal/config/reference.yaml")
+	if cfg == nil {
+		t.Fatal(problems)
+	}
+	facts := map[int]port.Facts{0: {MAC: [6]byte{2}, Addrs: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("2001:db8:2::1/64"), netip.MustParsePrefix("fe80::1/64")}}}
+	p, err := compile6(cfg, facts, sampleIdentity6(cfg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.SubnetOf(lease6.IP6From(netip.MustParseAddr("2001:db8:2::77").AsSlice())) == nil {
+		t.Error("no subnet of 2001:db8:2::77")
+	}
+	if len(unicasts) != 3 || len(temporaries) != 3 || len(methods) != 4 || len(identifiers6) != 5 {
+		t.Error("a table is not complete")
+	}
+	cfg.DHCP6.Networks, cfg.DHCP6.Subnets = nil, nil
+	if p, err := compile6(cfg, facts, identity6{}); p != nil || err != nil {
+		t.Error(p, err)
+	}
+}
+
+// RFC 6603 §4.2: the part's number stands behind the bits of the delegated prefix.
+func TestExcludedPart(t *testing.T) {
+	for _, tt := range []struct {
+		length, exclude uint8
+		number          uint64
+		want            string
+	}{
+		{56, 64, 255, "0:0:0:ff::/64"},
+		{48, 64, 1, "0:0:0:1::/64"},
+		{60, 64, 3, "0:0:0:3::/64"},
+		{56, 57, 1, "0:0:0:80::/57"},
+		{64, 128, 1<<64 - 1, "::ffff:ffff:ffff:ffff/128"},
+		{56, 0, 0, "invalid Prefix"},
+	} {
+		if got := excludedPart(tt.length, tt.exclude, tt.number).String(); got != tt.want {
+			t.Errorf("%d of length %d in %d: %s, want %s", tt.number, tt.exclude, tt.length, got, tt.want)
+		}
+	}
+}
+
+// RFC 8415 §11: "The DUID ... SHOULD NOT change over time if at all possible".
+func TestServerIDStays(t *testing.T) {
+	dir := t.TempDir()
+	cfg := &config.Config{State: dir, Interfaces: []config.Interface{{Name: "no-such-if"}}}
+	first, err := loadIdentity6(cfg, time.Unix(1e9, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(first.duid) != 18 || first.duid[1] != 4 || len(first.secret) != 32 { // RFC 6355
+		t.Errorf("%x %x", first.duid, first.secret)
+	}
+	again, err := loadIdentity6(cfg, time.Unix(2e9, 0))
+	if err != nil || !bytes.Equal(first.duid, again.duid) || !bytes.Equal(first.secret, again.secret) {
+		t.Errorf("%x is now %x, %v", first, again, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".new-*")); left != nil {
+		t.Error(left)
+	}
+	// The configuration's own counts instead.
+	cfg.DHCP6.DUID = []byte{0, 3, 0, 1, 2, 2, 2, 2, 2, 2}
+	if id, err := loadIdentity6(cfg, time.Unix(2e9, 0)); err != nil || !bytes.Equal(id.duid, cfg.DHCP6.DUID) {
+		t.Errorf("%x, %v", id.duid, err)
+	}
+	cfg.DHCP6.DUID = nil
+	if err := os.WriteFile(filepath.Join(dir, duidFile), []byte("zz"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadIdentity6(cfg, time.Unix(2e9, 0)); err == nil {
+		t.Error("a damaged file was taken")
+	}
+	// RFC 8415 §11.2: type 1, hardware type, seconds since 2000, the address.
+	cfg.Interfaces = nil
+	d := newDUID([]config.Interface{{Name: "lo"}}, time.Unix(1e9, 0))
+	if len(d) != 14 && len(d) != 18 {
+		t.Errorf("%x", d)
+	}
+}

@@ -62,9 +62,12 @@ type Reply struct {
 	Frame []byte
 	// Message is the DHCP message itself, a part of Frame where that is set.
 	Message []byte
-	// Source, Dest and DestPort are of the IP and UDP headers.
-	Source, Dest lease.IP4
-	DestPort     uint16
+	// Source, Dest and DestPort are of the IP and UDP headers, Source6 and Dest6
+	// where V6 says that the answer is one of DHCPv6.
+	Source, Dest   lease.IP4
+	DestPort       uint16
+	V6             bool
+	Source6, Dest6 [16]byte
 
 	// Overflow is what did not fit.
 	Overflow Overflow

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package slowpath answers every DHCPv4 message that the fast path does not: it
-// is the complete one of the two codecs around exchange.Server, built on
-// gopacket, with sockets of its own.
+// Package slowpath answers every message that the fast path does not: it is the
+// complete one of the two codecs around exchange.Server, and around exchange6.Server
+// for DHCPv6, built on gopacket, with sockets of its own.
 //
 // Packets come in by two roads and leave by two:
 //
 //	worker ── Queue.Punt ── frames ──┐                  ┌── AF_PACKET: whole frames
 //	                                 ├─ Codec, Decider ─┤
-//	kernel ── UDP :67 ── payloads ───┘                  └── UDP :67: routed by the kernel
+//	kernel ─ UDP :67, :547 ─ payloads ┘                 └── UDP :67, :547: routed by the kernel
 //
 // A worker punts copies of frames that it could not answer in place; they are
 // answered as frames, with the request's VLAN tags, to the addresses that the
@@ -29,10 +29,20 @@
 // (internal/equivalence). A BOOTP client's reply has no overload, and the size of
 // BOOTP (RFC 1534 §2).
 //
+// # DHCPv6
+//
+// The codec of DHCPv6 takes the packet apart with gopacket, one relay's envelope after
+// the other, and puts the reply together from the inside out; with the in-place path
+// it shares the codes and nothing else (decode6.go, encode6.go). Its sockets join the
+// groups of RFC 8415 §7.1. A reply that is longer than a link carries goes in
+// fragments: of the kernel's, or our own where it answers a frame. All replies go back
+// to where the message came from, so none needs a frame for want of an address.
+//
 // # Goroutines
 //
-// Run starts one reader for each interface's UDP socket, one keeper that opens
-// that socket again when the interface comes back (link.go), one watcher of the
+// Run starts one reader for each interface's UDP socket of each family that is served,
+// one keeper that opens that socket again when the interface comes back or the family
+// is served later (link.go), one watcher of the
 // kernel's link notices, and serve, which owns the codec, the journal lane and
 // all that is sent. A turn of serve:
 //

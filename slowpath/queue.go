@@ -19,8 +19,9 @@ const maxPacket = 4096
 type road uint8
 
 const (
-	roadFrame  road = iota // punted by a worker: a whole Ethernet frame
-	roadKernel             // through the kernel's UDP: a payload
+	roadFrame   road = iota // punted by a worker: a whole Ethernet frame
+	roadKernel              // through the kernel's UDP: a payload
+	roadKernel6             // likewise, of DHCPv6
 )
 
 // packet is one received packet in memory of our own.
@@ -30,9 +31,10 @@ type packet struct {
 	why  frame.Reason // why a worker punted it
 	data []byte
 
-	// Of roadKernel.
-	src, dst lease.IP4 // of the IP header
-	srcPort  uint16
+	// Of the kernel's roads.
+	src, dst   lease.IP4 // of the IP header
+	src6, dst6 [16]byte
+	srcPort    uint16
 }
 
 // grow gives p its memory when it is first used.

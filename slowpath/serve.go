@@ -4,13 +4,17 @@ package slowpath
 
 import (
 	"context"
+	"encoding/binary"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/policy6"
 	"xdhcp/internal/wire/dhcp4"
+	"xdhcp/internal/wire/dhcp6"
+	"xdhcp/internal/wire/eth"
 )
 
 // serve is the consumer of both queues; see the package's doc for its steps.
@@ -98,15 +102,28 @@ func (s *Server) decide(now time.Time) {
 		return
 	}
 	p, at := s.o.Policy(), lease.Time(now.Unix())
+	var p6 *policy6.Policy
+	if s.codec6 != nil {
+		p6 = s.o.Policy6()
+	}
 	for _, in := range s.inHand {
 		// Once it is given back the packet is another goroutine's.
 		r := s.reply()
 		o := outgoing{r: r, port: in.port}
-		if in.road == roadFrame {
+		switch {
+		case in.road == roadFrame:
 			s.counters.punted[in.why].Add(1)
-			s.codec.Answer(p, in.data, in.port, at, s.batch, r)
+			if s.codec6 != nil && isIPv6(in.data) {
+				s.codec6.Answer(p6, in.data, in.port, at, s.batch, r)
+			} else {
+				s.codec.Answer(p, in.data, in.port, at, s.batch, r)
+			}
 			s.punted.done(in)
-		} else {
+		case in.road == roadKernel6:
+			m := Meta6{Port: in.port, Src: in.src6, Dst: in.dst6, SrcPort: in.srcPort, DstPort: dhcp6.ServerPort}
+			s.codec6.AnswerUDP(p6, in.data, &m, at, s.batch, r)
+			s.kernel.done(in)
+		default:
 			m := Meta{Port: in.port, Src: in.src, Dst: in.dst, SrcPort: in.srcPort, DstPort: dhcp4.ServerPort}
 			s.codec.AnswerUDP(p, in.data, &m, at, s.batch, r)
 			s.kernel.done(in)
@@ -192,15 +209,51 @@ func (s *Server) send(o outgoing) {
 
 // toWire transmits on the interface that the request came from.
 func (s *Server) toWire(o outgoing) error {
-	if int(o.port) >= len(s.byPort) || s.byPort[o.port] == nil {
+	f := v4
+	if o.r.V6 {
+		f = v6
+	}
+	if int(o.port) >= len(s.byPort[f]) || s.byPort[f][o.port] == nil {
 		return unix.ENODEV
 	}
-	sock := s.byPort[o.port].sock.Load()
-	if sock == nil {
+	l := s.byPort[f][o.port]
+	sock := l.sock.Load()
+	switch {
+	case o.r.Frame != nil:
+		return s.sendFrame(o.r, l, sock)
+	case sock == nil:
 		return unix.ENODEV
-	}
-	if o.r.Frame != nil {
-		return s.packet.send(sock.index, o.r.Frame)
+	case o.r.V6:
+		return sock.send6(o.r.Message, o.r.Source6, o.r.Dest6, o.r.DestPort)
 	}
 	return sock.send(o.r.Message, o.r.Source, o.r.Dest, o.r.DestPort)
+}
+
+// sendFrame transmits a whole frame. sock is the UDP socket of the link, or nil: an
+// interface may carry DHCPv6 in its VLANs and have no IPv6 itself.
+func (s *Server) sendFrame(r *Reply, l *link, sock *udpSocket) (err error) {
+	index := 0
+	if sock != nil {
+		index = sock.index
+	} else if index, err = s.packet.index(l.Name); err != nil {
+		return err
+	}
+	if !r.V6 {
+		return s.packet.send(index, r.Frame)
+	}
+	s.fragID++
+	l3 := len(r.Frame) - len(r.Message) - eth.LenIPv6 - eth.LenUDP
+	return fragments6(r.Frame, l3, mtu, s.fragID, &s.part, func(f []byte) error { return s.packet.send(index, f) })
+}
+
+// isIPv6 says whether a frame carries IPv6 behind its VLAN tags, as far as it goes.
+func isIPv6(f []byte) bool {
+	for off := eth.LenEther; off <= len(f) && off <= eth.LenEther+eth.MaxTags*eth.LenTag; off += eth.LenTag {
+		switch binary.BigEndian.Uint16(f[off-2:]) {
+		case eth.TypeVLAN, eth.TypeQinQ, eth.TypeQinQOld:
+		default:
+			return binary.BigEndian.Uint16(f[off-2:]) == eth.TypeIPv6
+		}
+	}
+	return false
 }

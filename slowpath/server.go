@@ -6,12 +6,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"xdhcp/engine/lease"
 	"xdhcp/engine/policy"
+	"xdhcp/engine/policy6"
 )
 
 // Journal is what the slow path needs of the journal.
@@ -27,6 +29,9 @@ type Journal interface {
 }
 
 // Options configure a Server. The first four are required.
+//
+// Exchange6 and Policy6 are required where Families may say that DHCPv6 is served;
+// Policy6 may return nil for as long as it is not.
 type Options struct {
 	Exchange Decider
 	// Policy returns the policy in force.
@@ -34,10 +39,18 @@ type Options struct {
 	Journal Journal
 	Log     *slog.Logger
 
+	Exchange6 Decider6
+	Policy6   func() *policy6.Policy
+
 	// Lane is the journal lane, the slow path's alone.
 	Lane uint8
 	// Interfaces are all that are served, by XDP or not.
 	Interfaces []Interface
+	// Families says which of DHCPv4 and DHCPv6 are served at the moment; where
+	// one is not, its port is left to others. It is asked again about once a
+	// second, so that a configuration that is loaded later counts; a socket
+	// that is open stays. nil: DHCPv4 alone.
+	Families func() (v4, v6 bool)
 	// Queue bounds the packets that wait, on each of the two roads; 0 means
 	// DefaultQueue.
 	Queue int
@@ -69,17 +82,20 @@ type Server struct {
 	punted *Queue // frames from workers
 	kernel *Queue // datagrams from the UDP sockets
 	links  []*link
-	byPort []*link // by frame.Frame.Port; nil: no such interface
+	byPort [2][]*link // by family and frame.Frame.Port; nil: no such interface
 	packet *packetSocket
 
 	// Of serve alone.
 	codec  *Codec
+	codec6 *Codec6
 	batch  *lease.Batch
 	lot    []parked // oldest first
 	free   []*Reply
 	out    []outgoing
 	moved  chan struct{} // capacity 1: something has become durable
 	inHand []*packet
+	part   []byte // for a fragment that is being sent
+	fragID uint32 // of the last packet that was sent in fragments
 	// transmit is toWire; tests look at the replies.
 	transmit func(outgoing) error
 }
@@ -107,6 +123,9 @@ func New(o Options) *Server {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
+	if o.Families == nil {
+		o.Families = func() (v4, v6 bool) { return true, false }
+	}
 	if o.In == nil {
 		o.In = func(fn func() error) error { return fn() }
 	}
@@ -121,13 +140,20 @@ func New(o Options) *Server {
 		moved:   make(chan struct{}, 1),
 	}
 	s.transmit = s.toWire
+	if o.Exchange6 != nil {
+		s.codec6 = NewCodec6(o.Exchange6)
+		// RFC 7739: not one that can be told from outside.
+		s.fragID = rand.Uint32()
+	}
 	for _, i := range o.Interfaces {
-		l := &link{Interface: i, changed: make(chan struct{}, 1)}
-		s.links = append(s.links, l)
-		for len(s.byPort) <= int(i.Port) {
-			s.byPort = append(s.byPort, nil)
+		for f := range s.byPort {
+			l := &link{Interface: i, family: family(f), changed: make(chan struct{}, 1)}
+			s.links = append(s.links, l)
+			for len(s.byPort[f]) <= int(i.Port) {
+				s.byPort[f] = append(s.byPort[f], nil)
+			}
+			s.byPort[f][i.Port] = l
 		}
-		s.byPort[i.Port] = l
 	}
 	return s
 }
@@ -204,9 +230,18 @@ func (s *Server) linksChanged() {
 	}
 }
 
-func (s *Server) openUDP(name string) (sock *udpSocket, err error) {
+// serves says whether the family is served now.
+func (s *Server) serves(f family) bool {
+	four, six := s.o.Families()
+	if f == v6 {
+		return six && s.codec6 != nil
+	}
+	return four
+}
+
+func (s *Server) openUDP(name string, f family) (sock *udpSocket, err error) {
 	err = s.o.In(func() (err error) {
-		sock, err = openUDP(name)
+		sock, err = openUDP(name, f)
 		return err
 	})
 	return sock, err

@@ -98,7 +98,7 @@ func measure(c contestant, o options) (r result) {
 	defer l.close()
 
 	var f reflector
-	if err := l.server.do(func() (err error) { f, err = c.open(l); return err }); err != nil {
+	if err := l.server.Do(func() (err error) { f, err = c.open(l); return err }); err != nil {
 		return result{err: err}
 	}
 	defer f.close()

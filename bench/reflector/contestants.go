@@ -158,7 +158,7 @@ func openPacket(l *lab) (reflector, error) {
 	p := &packetSocket{fd: fd}
 	const ipv4 = 0x0008 // ETH_P_IP in network order
 	err = errors.Join(
-		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: ipv4, Ifindex: l.server.index}),
+		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: ipv4, Ifindex: l.server.Index}),
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20),
 		unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1),
 		unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_QDISC_BYPASS, 1),

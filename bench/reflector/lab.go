@@ -3,25 +3,17 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net"
-	"runtime"
-	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
-)
 
-// namespace is one network namespace, alive as long as its descriptor.
-type namespace struct {
-	handle netns.NsHandle
-	nl     *netlink.Handle
-	index  int // of the veth in it
-}
+	veth "xdhcp/bench/lab"
+)
 
 var (
 	clientMAC = net.HardwareAddr{2, 0, 0, 0, 0, 1}
@@ -37,7 +29,7 @@ const (
 
 // lab is a veth pair between two namespaces with the programs attached.
 type lab struct {
-	client, server *namespace
+	client, server *veth.End
 	sockets        *ebpf.Map // for AF_XDP contestants
 	gen            *ebpf.Program
 	state          *ebpf.Map
@@ -52,14 +44,8 @@ func newLab(xsk bool) (_ *lab, err error) {
 			l.close()
 		}
 	}()
-	if l.client, err = l.newNamespace(); err != nil {
-		return nil, err
-	}
-	if l.server, err = l.newNamespace(); err != nil {
-		return nil, err
-	}
 	if err := l.connect(); err != nil {
-		return nil, fmt.Errorf("veth pair: %w", err)
+		return nil, err
 	}
 	if err := l.load(xsk); err != nil {
 		return nil, fmt.Errorf("XDP programs: %w", err)
@@ -75,87 +61,33 @@ func (l *lab) close() {
 	}
 }
 
-func (l *lab) newNamespace() (*namespace, error) {
-	n := &namespace{}
-	made := make(chan error)
-	go func() {
-		runtime.LockOSThread() // the thread is in the new namespace and ends here
-		var err error
-		n.handle, err = netns.New()
-		made <- err
-	}()
-	if err := <-made; err != nil {
-		return nil, fmt.Errorf("new network namespace: %w", err)
+// connect makes the veth pair, and what the contestants that go through the
+// kernel's stack need.
+func (l *lab) connect() (err error) {
+	if l.client, err = l.end(veth.End{Name: ifname, MAC: clientMAC}); err != nil {
+		return err
 	}
-	l.onClose(n.handle.Close)
-	var err error
-	if n.nl, err = netlink.NewHandleAt(n.handle); err != nil {
-		return nil, fmt.Errorf("netlink: %w", err)
+	if l.server, err = l.end(veth.End{Name: ifname, MAC: serverMAC, Addrs: []string{serverIP.String() + "/24"}}); err != nil {
+		return err
 	}
-	l.onClose(func() error { n.nl.Close(); return nil })
-	return n, nil
-}
-
-// do runs f on a thread in the namespace.
-func (n *namespace) do(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		if err := netns.Set(n.handle); err != nil {
-			done <- fmt.Errorf("enter network namespace: %w", err)
-			return
-		}
-		done <- f()
-	}()
-	return <-done
-}
-
-func (l *lab) connect() error {
-	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.HardwareAddr = ifname, clientMAC
-	v := netlink.NewVeth(attrs)
-	v.PeerName, v.PeerHardwareAddr = ifname, serverMAC
-	v.PeerNamespace = netlink.NsFd(l.server.handle)
-	if err := l.client.nl.LinkAdd(v); err != nil {
+	if err := veth.Connect(l.client, l.server); err != nil {
 		return err
 	}
 	// The namespaces take it along when they go, but in their own time.
-	l.onClose(func() error { return l.client.nl.LinkDel(v) })
-	for _, n := range []*namespace{l.client, l.server} {
-		link, err := n.nl.LinkByName(ifname)
-		if err != nil {
-			return err
-		}
-		n.index = link.Attrs().Index
-		if err := n.nl.LinkSetUp(link); err != nil {
-			return err
-		}
-	}
-	for _, n := range []*namespace{l.client, l.server} {
-		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
-			link, err := n.nl.LinkByIndex(n.index)
-			if err != nil {
-				return err
-			}
-			if link.Attrs().OperState == netlink.OperUp {
-				break
-			}
-			if time.Now().After(deadline) {
-				return errors.New("no carrier")
-			}
-		}
-	}
-	// What the contestants that go through the kernel's stack need.
-	server, err := l.server.nl.LinkByIndex(l.server.index)
-	if err != nil {
-		return err
-	}
-	addr := &netlink.Addr{IPNet: &net.IPNet{IP: serverIP, Mask: net.CIDRMask(24, 32)}}
-	if err := l.server.nl.AddrAdd(server, addr); err != nil {
-		return err
-	}
-	return l.server.nl.NeighSet(&netlink.Neigh{LinkIndex: l.server.index, State: netlink.NUD_PERMANENT,
+	l.onClose(l.client.Delete)
+	return l.server.Netlink.NeighSet(&netlink.Neigh{LinkIndex: l.server.Index, State: netlink.NUD_PERMANENT,
 		IP: clientIP, HardwareAddr: clientMAC})
+}
+
+// end puts an end into a namespace of its own.
+func (l *lab) end(e veth.End) (*veth.End, error) {
+	n, err := veth.NewNamespace()
+	if err != nil {
+		return nil, err
+	}
+	l.onClose(n.Close)
+	e.Namespace = n
+	return &e, nil
 }
 
 // load makes the programs: one that generates, one that checks what comes
@@ -181,7 +113,7 @@ func (l *lab) load(xsk bool) error {
 	}
 	defer seen.Close()
 
-	if l.gen, err = generator(l.state, l.client.index); err != nil {
+	if l.gen, err = generator(l.state, l.client.Index); err != nil {
 		return err
 	}
 	l.onClose(l.gen.Close)
@@ -202,9 +134,9 @@ func (l *lab) load(xsk bool) error {
 	return l.attach(l.server, steer)
 }
 
-func (l *lab) attach(n *namespace, p *ebpf.Program) error {
-	return n.do(func() error {
-		a, err := link.AttachXDP(link.XDPOptions{Program: p, Interface: n.index, Flags: link.XDPDriverMode})
+func (l *lab) attach(n *veth.End, p *ebpf.Program) error {
+	return n.Do(func() error {
+		a, err := link.AttachXDP(link.XDPOptions{Program: p, Interface: n.Index, Flags: link.XDPDriverMode})
 		if err == nil {
 			l.onClose(a.Close)
 		}
@@ -217,7 +149,7 @@ func (l *lab) generate(core int) (stop func() error) {
 	quit, done := make(chan struct{}), make(chan error, 1)
 	go func() {
 		done <- pinned(core, func() error {
-			if err := netns.Set(l.client.handle); err != nil {
+			if err := netns.Set(l.client.Handle); err != nil {
 				return err
 			}
 			for {

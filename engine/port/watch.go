@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -40,25 +38,6 @@ func lookUp(name string) (Facts, error) {
 		f.Addrs = append(f.Addrs, netip.PrefixFrom(ip.Unmap(), bits))
 	}
 	return f, nil
-}
-
-// rxQueues counts the interface's receive queues, as sysfs shows them in the
-// network namespace that it was mounted for.
-func rxQueues(name string) (int, error) {
-	entries, err := os.ReadDir("/sys/class/net/" + name + "/queues")
-	if err != nil {
-		return 0, fmt.Errorf("receive queues of %s: %w", name, err)
-	}
-	n := 0
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "rx-") {
-			n++
-		}
-	}
-	if n == 0 {
-		return 0, fmt.Errorf("interface %s has no receive queue", name)
-	}
-	return n, nil
 }
 
 // watcher wakes a port when the kernel announces a change of its link or of

@@ -7,7 +7,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate test race run lab lint fuzz bench bench-journal clean deps-build deps-run deps-test
+.PHONY: help build generate test race run lab lint fuzz bench bench-journal compare clean deps-build deps-run deps-test deps-compare
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,9 +47,13 @@ bench: ## every benchmark, with allocations
 bench-journal: ## the journal beside etcd's wal and bbolt, paced at 200,000 leases a second
 	cd bench/journal && $(GO) run . $(ARGS)
 
+compare: deps-compare build ## beside Kea, ISC dhcpd, dnsmasq, coredhcp: docs/benchmarks.md (half an hour)
+	$(GO) build -trimpath -o build/ ./bench/compare ./bench/reflector
+	build/compare -out docs -reflector build/reflector $(ARGS)
+
 clean: ## remove what was built
 	rm -rf bin build
 
-deps-build deps-run deps-test:
+deps-build deps-run deps-test deps-compare:
 	@mkdir -p build
 	@./scripts/install-deps.sh $(@:deps-%=%)

@@ -6,6 +6,7 @@
 #   scripts/install-deps.sh build   to compile the BPF program (make generate)
 #   scripts/install-deps.sh run     for make run and make lab
 #   scripts/install-deps.sh test    for make test
+#   scripts/install-deps.sh compare the servers that make compare measures
 #   scripts/install-deps.sh         for all of it
 #
 # Nothing is upgraded, no service is started, restarted or enabled.
@@ -16,14 +17,17 @@ build='clang:clang llvm-strip:llvm'
 run='ip:iproute2 udhcpc:udhcpc dhcrelay:isc-dhcp-relay nsenter:util-linux setpriv:util-linux'
 test="$run gcc:gcc ethtool:ethtool tcpdump:tcpdump bpftool:bpftool
 	dhclient:isc-dhcp-client dhcpcd:dhcpcd-base kea-dhcp4:kea-dhcp4-server"
+compare="$run kea-dhcp4:kea-dhcp4-server kea-dhcp6:kea-dhcp6-server dhcpd:isc-dhcp-server dnsmasq:dnsmasq-base
+	coredhcp:coredhcp-server"
 
 case "${1-all}" in
 build) wanted=$build ;;
 run) wanted=$run ;;
 test) wanted=$test ;;
-all) wanted="$build $test" ;;
+compare) wanted=$compare ;;
+all) wanted="$build $test $compare" ;;
 *)
-	echo "usage: $0 [build|run|test]" >&2
+	echo "usage: $0 [build|run|test|compare]" >&2
 	exit 2
 	;;
 esac
@@ -81,12 +85,12 @@ install || {
 
 # Nor shall they start at the next boot.
 units=''
-case "$packages" in
-*isc-dhcp-relay*) units='isc-dhcp-relay isc-dhcp-relay6' ;;
-esac
-case "$packages" in
-*kea-dhcp4-server*) units="$units kea-dhcp4-server" ;;
-esac
+for package in $packages; do
+	case $package in
+	isc-dhcp-relay) units="$units isc-dhcp-relay isc-dhcp-relay6" ;;
+	kea-dhcp?-server | isc-dhcp-server | coredhcp-server) units="$units $package" ;;
+	esac
+done
 for unit in $units; do
 	if [ -d /run/systemd/system ]; then
 		systemctl -q disable --now "$unit" 2>/dev/null || :

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"xdhcp/bench/lab"
+	"xdhcp/bench/load"
+)
+
+// The lab's addresses. The server's network holds everybody: the relay agent, whose
+// address the clients' kernel has, and the clients.
+var (
+	serverAddr = netip.MustParseAddr("10.0.0.1")
+	relayAddr  = netip.MustParseAddr("10.0.0.2")
+	// pool is what contenders give out; small for those that make something of
+	// every address when they start.
+	pool      = netip.MustParsePrefix("10.16.0.0/12")
+	smallPool = netip.MustParsePrefix("10.16.0.0/15")
+)
+
+// wire is a server's and a clients' namespace with a veth pair between them, and a
+// directory for the server's files.
+type wire struct {
+	server, clients *lab.End
+	dir             string
+}
+
+func newWire() (w *wire, err error) {
+	w = &wire{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.close())
+		}
+	}()
+	if w.dir, err = os.MkdirTemp("", "xdhcp-compare-"); err != nil {
+		return w, err
+	}
+	for _, e := range []struct {
+		to   **lab.End
+		name string
+		addr netip.Addr
+	}{{&w.server, "srv0", serverAddr}, {&w.clients, "cli0", relayAddr}} {
+		n, err := lab.NewNamespace()
+		if err != nil {
+			return w, err
+		}
+		*e.to = &lab.End{Namespace: n, Name: e.name, Addrs: []string{e.addr.String() + "/8"}}
+		lo, err := n.Netlink.LinkByName("lo")
+		if err == nil {
+			err = n.Netlink.LinkSetUp(lo)
+		}
+		if err != nil {
+			return w, fmt.Errorf("loopback: %w", err)
+		}
+	}
+	if err = lab.Connect(w.server, w.clients); err != nil {
+		return w, err
+	}
+	// A server that answers through its kernel asks for the clients' addresses by
+	// ARP: the clients' kernel has all of them.
+	lo, err := w.clients.Netlink.LinkByName("lo")
+	if err != nil {
+		return w, err
+	}
+	_, all, _ := net.ParseCIDR(pool.String())
+	return w, w.clients.Netlink.RouteAdd(&netlink.Route{
+		LinkIndex: lo.Attrs().Index, Dst: all, Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL, Scope: unix.RT_SCOPE_HOST,
+	})
+}
+
+func (w *wire) close() error {
+	var errs []error
+	if w.clients != nil && w.clients.Index != 0 {
+		errs = append(errs, w.clients.Delete())
+	}
+	for _, e := range []*lab.End{w.server, w.clients} {
+		if e != nil {
+			errs = append(errs, e.Close())
+		}
+	}
+	if w.dir != "" {
+		errs = append(errs, os.RemoveAll(w.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// clientKit says who the clients of a load are.
+type clientKit struct {
+	count     int
+	broadcast bool // directly on the link; else behind the relay agent
+	patient   bool // send again, as clients do; else one try of a second
+	probe     bool // a client that none of the others is, and that waits for a moment only
+}
+
+// load opens the clients' end.
+func (w *wire) load(k clientKit) (*load.Generator, error) {
+	cfg := load.Config{
+		Clients: k.count, ServerIDs: []netip.Addr{serverAddr}, Pools: []netip.Prefix{pool}, ServerMAC: load.MAC(w.server.MAC),
+		Require: []uint8{1, 3, 51},
+	}
+	if !k.broadcast {
+		cfg.Relays, cfg.Server = []netip.Addr{relayAddr}, serverAddr
+	}
+	switch {
+	case k.patient:
+		cfg.Waits = load.RFCWaits
+	case k.probe:
+		cfg.Waits = []time.Duration{50 * time.Millisecond}
+		cfg.FirstMAC = load.MAC{0x02, 0x0f}
+	}
+	var g *load.Generator
+	err := w.clients.Do(func() error {
+		t, err := load.OpenXDP(w.clients.Name, 1)
+		if err != nil {
+			return err
+		}
+		if g, err = load.New(cfg, t); err != nil {
+			return errors.Join(err, t.Close())
+		}
+		return nil
+	})
+	return g, err
+}

@@ -194,6 +194,12 @@ func TestDHCP6Problems(t *testing.T) {
 			"1:103: dhcpv6.options.lq-query: option 44 is not one that a server tells clients",
 			"1:131: dhcpv6.always-send[0]: 23 is not among the options here",
 		}},
+		{"dhcpv6: {options: {vendor-opts: [{enterprise: 1, options: {1: x}}, {enterprise: 1, options: {2: x}}], v6-pcp-server: [['::1'], ['::2']], sol-max-rt: 'hex:00'}}", []string{
+			"1:33: dhcpv6.options.vendor-opts: has options of enterprise 1 twice",
+			"1:118: dhcpv6.options.v6-pcp-server: is there 2 times: only vendor-opts may be there more than once, for different enterprises",
+			"1:150: dhcpv6.options.sol-max-rt: is not what sol-max-rt (82) is",
+		}},
+		{"dhcpv6: {options: {vendor-opts: 'hex:00'}}", []string{"1:33: dhcpv6.options.vendor-opts: has no enterprise number"}},
 		{"shared-networks: [{name: n, options: {routers: 10.0.0.1}, subnets: ['2001:db8::/64']}]", []string{
 			"1:69: shared-networks[0].subnets[0]: is one value; a map is wanted: {subnet: …}",
 		}},

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"encoding/binary"
 	"slices"
 	"strconv"
 
@@ -67,6 +68,11 @@ func RefusedOption6(code uint16) string {
 	return refusal6(d)
 }
 
+const vendorOpts = 17
+
+// timers are options that hold a time which a client goes by.
+var timers = map[uint16]bool{32: true, 82: true, 83: true}
+
 // options6 takes a map of DHCPv6 options by name or code.
 func (c *checker) options6(p *path, n *node) []Option6 {
 	if n.kind != mapNode {
@@ -101,10 +107,29 @@ func (c *checker) options6(p *path, n *node) []Option6 {
 			c.badValue(p, key, v, err)
 			continue
 		}
+		if len(each) > 1 && d.Code != vendorOpts {
+			c.fail(p, v, "is there %d times: only vendor-opts may be there more than once, for different enterprises", len(each))
+			continue
+		}
+		vendors := map[uint32]bool{}
 		for _, data := range each {
-			if len(data) > maxOption {
+			_, fits := c.reg.Decode(d, data)
+			switch {
+			case len(data) > maxOption:
 				c.fail(p, v, "is %d bytes long, more than a message can carry", len(data))
 				continue
+			case d.Code == vendorOpts && len(data) < 4:
+				c.fail(p, v, "has no enterprise number")
+				continue
+			case timers[d.Code] && !fits: // from octets: a client would take it
+				c.fail(p, v, "is not what %s is", d)
+				continue
+			case d.Code == vendorOpts:
+				enterprise := binary.BigEndian.Uint32(data)
+				if vendors[enterprise] {
+					c.fail(p, v, "has options of enterprise %d twice", enterprise)
+				}
+				vendors[enterprise] = true
 			}
 			out = append(out, Option6{Code: d.Code, Name: d.Name, Data: data, At: key.place})
 		}

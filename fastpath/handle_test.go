@@ -172,7 +172,7 @@ func TestNotAnswered(t *testing.T) {
 		{"type ACK", raw(53, 1, 5, 255), frame.Drop, frame.FromServer},
 		{"type NAK", raw(53, 1, 6, 255), frame.Drop, frame.FromServer},
 		{"type FORCERENEW", raw(53, 1, 9, 255), frame.Drop, frame.NoType},
-		{"type LEASEQUERY", raw(53, 1, 10, 255), frame.Punt, frame.PuntOption},
+		{"type LEASEQUERY", raw(53, 1, 10, 255), frame.Punt, frame.PuntType},
 		{"type LEASEACTIVE", raw(53, 1, 13, 255), frame.Drop, frame.NoType},
 		{"type 19", raw(53, 1, 19, 255), frame.Drop, frame.NoType},
 		{"type 255", raw(53, 1, 255, 255), frame.Drop, frame.NoType},

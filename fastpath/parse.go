@@ -70,7 +70,7 @@ func (p *parsed) read(f *frame.Frame) frame.Reason {
 		}
 		return frame.PuntBootp
 	case dhcp4.LeaseQuery:
-		return frame.PuntOption
+		return frame.PuntType
 	case dhcp4.Offer, dhcp4.Ack, dhcp4.Nak:
 		return frame.FromServer // in a client's clothes
 	default:

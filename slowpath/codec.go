@@ -168,7 +168,7 @@ func (c *Codec) decide(p *policy.Policy, msg dhcp4.Msg, m *Meta, l *eth.Layers, 
 // about the message is looked at; OK: one might.
 func unanswered(typ uint8) frame.Reason {
 	switch typ {
-	case exchange.Discover, exchange.Request, exchange.Decline, exchange.Release, exchange.Inform, exchange.Bootp:
+	case exchange.Discover, exchange.Request, exchange.Decline, exchange.Release, exchange.Inform, exchange.Bootp, exchange.LeaseQuery:
 		return frame.OK
 	case exchange.Offer, exchange.Ack, exchange.Nak:
 		return frame.FromServer
@@ -252,6 +252,9 @@ func (c *Codec) encode(r *Reply, req dhcp4.Msg, m *Meta, at int) {
 	} else {
 		reply.SetSiaddr(0)
 		reply.ClearNames()
+	}
+	if e := a.Lease; e != nil {
+		reply.SetHardware(e.HType, e.HW)
 	}
 	n, over := c.enc.options(reply, &c.q, a)
 

@@ -171,7 +171,9 @@ func (e *encoder) write(q *exchange.Query, a *exchange.Answer, codes []uint8, re
 	}
 	if a.Type != exchange.Bootp {
 		place(dhcp4.OptMessageType, append(e.num[:0], a.Type))
-		place(dhcp4.OptServerID, e.u32(uint32(a.ServerID)))
+		if a.ServerID != 0 { // RFC 6926 §8.3: of many answers on a connection only the first
+			place(dhcp4.OptServerID, e.u32(uint32(a.ServerID)))
+		}
 	}
 	if a.HasTimes {
 		place(dhcp4.OptLeaseTime, e.u32(a.Valid))
@@ -190,7 +192,7 @@ func (e *encoder) write(q *exchange.Query, a *exchange.Answer, codes []uint8, re
 		place(dhcp4.OptClientID, id)
 	}
 	for _, code := range codes {
-		if a.Own.Has(code) {
+		if a.Own.Has(code) || !a.Only.Has(code) {
 			continue
 		}
 		if data, ok := a.Options.Get(code); ok {

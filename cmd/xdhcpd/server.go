@@ -28,6 +28,7 @@ import (
 	"xdhcp/fastpath"
 	"xdhcp/internal/config"
 	"xdhcp/slowpath"
+	"xdhcp/slowpath/bulk"
 )
 
 // Journal lanes. Workers have those from firstWorkerLane on.
@@ -50,6 +51,7 @@ type server struct {
 	slow    *slowpath.Server
 	ports   []*port.Port
 	control *control.Server
+	bulk    *bulk.Server // nil: bulk leasequery is not served
 
 	lanes atomic.Int32 // handed out to workers
 
@@ -71,6 +73,9 @@ func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, er
 		return nil, err
 	}
 	s.brain = &exchange.Server{Table: s.table, Failed: func() bool { return s.journal.Err() != nil }}
+	if queries(cfg) {
+		s.brain.Clients = exchange.NewClients(s.table)
+	}
 	if err := s.install(cfg, s.facts); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -100,6 +105,9 @@ func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, er
 			Changed: func(f port.Facts) { s.changed(i, f) },
 			Log:     log,
 		}))
+	}
+	if s.bulk, err = s.newBulk(cfg, clock); err != nil {
+		return nil, err
 	}
 	if s.control, err = control.Listen(cfg.State, s); err != nil {
 		return nil, err
@@ -200,6 +208,12 @@ func (s *server) serve(ctx context.Context) error {
 	})
 	rest.Go(func() error { return s.control.Run(ctx) })
 	rest.Go(func() error { return s.reap(ctx) })
+	if s.bulk != nil {
+		rest.Go(func() error { return s.bulk.Run(ctx) })
+	}
+	if s.brain.Clients != nil {
+		rest.Go(func() error { s.followClients(ctx); return nil })
+	}
 	return rest.Wait()
 }
 
@@ -316,6 +330,9 @@ func needsRestart(a, b *config.Config) string {
 	if a.History != b.History {
 		return "history"
 	}
+	if queries(a) != queries(b) || !sameBulk(&a.LeaseQuery, &b.LeaseQuery) {
+		return "leasequery"
+	}
 	return ""
 }
 
@@ -338,6 +355,10 @@ func (s *server) Status() control.Status {
 		st.Pools = append(st.Pools, control.Pool{
 			Name: p.Name, Size: p.Size, Bound: p.Bound, Offered: p.Offered, Declined: p.Declined, Free: p.Free,
 		})
+	}
+	if s.bulk != nil {
+		b := control.BulkLeaseQuery(s.bulk.Stats())
+		st.BulkLeaseQuery = &b
 	}
 	return st
 }

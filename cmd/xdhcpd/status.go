@@ -83,6 +83,10 @@ func printStatus(out io.Writer, st *control.Status, now time.Time) error {
 			fmt.Fprintf(w, "  %s\t%d\t%s\n", r.Name, r.Count, r.Sentence)
 		}
 	}
+	if b := st.BulkLeaseQuery; b != nil {
+		fmt.Fprintf(w, "\nbulk leasequery\topen %d  accepted %d  refused %d  full %d  queries %d  answers %d  broken %d\n",
+			b.Open, b.Accepted, b.Refused, b.Full, b.Queries, b.Messages, b.Broken)
+	}
 	fmt.Fprintln(w, "\npool\tsize\tbound\toffered\tdeclined\tfree")
 	for _, p := range st.Pools {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\n", p.Name, p.Size, p.Bound, p.Offered, p.Declined, p.Free)

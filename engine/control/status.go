@@ -38,6 +38,19 @@ type Status struct {
 	Fast  Path   `json:"fast"`
 	Slow  Path   `json:"slow"`
 	Pools []Pool `json:"pools"`
+	// BulkLeaseQuery is nil where it is not served.
+	BulkLeaseQuery *BulkLeaseQuery `json:"bulk_leasequery,omitempty"`
+}
+
+// BulkLeaseQuery is what the TCP side of leasequery did (RFC 6926).
+type BulkLeaseQuery struct {
+	Open     uint64 `json:"open"` // connections now
+	Accepted uint64 `json:"accepted"`
+	Refused  uint64 `json:"refused"` // not on the access list
+	Full     uint64 `json:"full"`    // one connection too many
+	Queries  uint64 `json:"queries"`
+	Messages uint64 `json:"messages"` // answers
+	Broken   uint64 `json:"broken"`   // connections that ended before their time
 }
 
 // Journal is how the durable log does. Durations are in nanoseconds.

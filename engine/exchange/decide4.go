@@ -53,7 +53,7 @@ func (s *Server) Decide4(p *policy.Policy, q *Query, now lease.Time, b *lease.Ba
 	*a = Answer{}
 	d := decision{Server: s, p: p, q: q, now: now, b: b, a: a, override: q.ServerOverride}
 	switch q.Type {
-	case Discover, Request, Decline, Release, Inform, Bootp:
+	case Discover, Request, Decline, Release, Inform, Bootp, LeaseQuery:
 	case Offer, Ack, Nak:
 		d.silent(frame.FromServer)
 		return
@@ -74,6 +74,9 @@ func (s *Server) Decide4(p *policy.Policy, q *Query, now lease.Time, b *lease.Ba
 	case p.Authorization == policy.Unauthorized:
 		// [MS-DHCPE] §3.2.5: a server that is not authorized processes nothing.
 		d.silent(frame.Unauthorized)
+		return
+	case q.Type == LeaseQuery:
+		d.leaseQuery()
 		return
 	case p.StrictUserClass && len(q.UserClass) > 0 && !policy.IsMicrosoft(q.VendorClass) && !policy.UserClassList(q.UserClass):
 		// §3.2.5.6: "If the option length or any of the values in the User Class

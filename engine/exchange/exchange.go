@@ -19,6 +19,14 @@ const (
 	Release  = 7
 	Inform   = 8
 
+	// Those of leasequery (RFC 4388, RFC 6926).
+	LeaseQuery      = 10
+	LeaseUnassigned = 11
+	LeaseUnknown    = 12
+	LeaseActive     = 13
+	BulkLeaseQuery  = 14
+	LeaseQueryDone  = 15
+
 	// Bootp is the Type of a message without option 53 and of its answer. It is
 	// never on the wire.
 	Bootp = 255
@@ -92,7 +100,9 @@ type Query struct {
 	boot   policy.Boot               // what Answer.Boot points to where it is put together
 	fqdn   [255]byte                 // value of option 81 of the answer
 	keys   [policy.MaxLimitKeys]policy.LimitKey
-	own    Own // what Answer.Own points to
+	own    Own         // what Answer.Own points to
+	found  []lease.IP4 // addresses of a client that somebody asks about
+	only   CodeSet     // what Answer.Only points to
 }
 
 // Dest says where an answer goes (RFC 2131 §4.1). The codec finds the link-layer
@@ -132,6 +142,11 @@ type Answer struct {
 	Boot *policy.Boot
 	// Options is the merged set to select from (OptionSet.Select); nil for NAK.
 	Options *policy.OptionSet
+	// Only, where it is set, are the codes of Options that may be sent.
+	Only *CodeSet
+	// Lease is set in an answer about somebody else's lease: the header's htype,
+	// hlen and chaddr are that client's (RFC 4388 §6.4.2). It points into the Query.
+	Lease *lease.Entry
 	// Options to return as they came, byte for byte: 61 (RFC 6842 §3), 82 (RFC
 	// 3046 §2.2, as the last option) and 118 (RFC 3011 §2).
 	EchoClientID, EchoRelay, EchoSubnetSelection bool
@@ -158,6 +173,9 @@ type Server struct {
 	// Failed says that the journal has failed and nothing may be acknowledged
 	// any more; nil: it cannot.
 	Failed func() bool
+	// Clients finds leases by hardware address and client identifier, for
+	// leasequeries; nil: such queries find nothing.
+	Clients *Clients
 
 	limits limits
 }

@@ -466,7 +466,7 @@ func TestRFC2131_4_3_OtherMessagesAreNotForServers(t *testing.T) {
 	for _, typ := range []uint8{Offer, Ack, Nak} {
 		b.wantSilence(b.send(from(1, typ)), frame.FromServer)
 	}
-	for _, typ := range []uint8{0, 9, 10, 18, 200} {
+	for _, typ := range []uint8{0, 9, 14, 15, 18, 200} {
 		b.wantSilence(b.send(from(1, typ)), frame.NoType)
 	}
 }

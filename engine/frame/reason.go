@@ -41,6 +41,7 @@ const (
 	Released      // RELEASE carried out; it has no answer
 	Declined      // DECLINE carried out; it has no answer
 	Filtered      // a class, filter or limit said drop
+	NotAllowed    // a leasequery by somebody who may not ask (RFC 4388 §7)
 	Unauthorized  // rogue detection says that this server may not answer ([MS-DHCPE] §3.2.5)
 	NotDurable    // the journal has failed: nothing may be acknowledged
 	Contended     // the lease table lost too many races for an address
@@ -97,6 +98,7 @@ var reasons = [NumReasons]struct{ name, sentence string }{
 	Released:       {"released", "the client gave its address back"},
 	Declined:       {"declined", "the client found its address in use; it is on probation"},
 	Filtered:       {"filtered", "a class, a filter or a limit of the configuration says no"},
+	NotAllowed:     {"not_allowed", "a leasequery from an address that is not on its access list"},
 	Unauthorized:   {"unauthorized", "this server is not authorized by rogue detection and answers nothing"},
 	NotDurable:     {"not_durable", "the journal has failed, so nothing may be acknowledged"},
 	Contended:      {"contended", "too many others took the same addresses at the same moment; the client will ask again"},

@@ -60,6 +60,7 @@ type committer struct {
 	fresh  int64    // bytes since the historian was last told
 	waited bool     // the queue has had its chance to fill up
 	rate   rate
+	feeds  feeds
 }
 
 // run writes groups until stop is set and all that was appended before is on
@@ -151,6 +152,7 @@ func (c *committer) commit() error {
 	c.waited = false
 	c.rate.add(n, c.j.clock.mono())
 	c.publish()
+	c.feeds.feed(c.buf[groupHead : groupHead+n])
 	if c.off > c.seg.size/4 && !c.told {
 		c.told = true
 		signal(c.j.keeper.used)

@@ -54,6 +54,7 @@ type Policy struct {
 	basicsOnly bool
 	inPlace    bool // ClassOptionsInPlace
 	flexID     *vm.Program
+	leaseQuery leaseQuery
 	limits     []limit
 	limitsID   uint64
 	rogueReply []byte // value of option 43

@@ -138,6 +138,7 @@ func (b *builder) addRules() {
 	b.addRogueReply()
 	b.addClassList()
 	b.addFQDN()
+	b.addLeaseQuery()
 	p.precedence = s.Precedence
 	if p.precedence == nil {
 		p.precedence = DefaultPrecedence

@@ -61,6 +61,7 @@ type Spec struct {
 	// (sub-option 95); "": the text "authorized". At most 253 bytes.
 	AuthorizationName string
 	FQDN              FQDNSpec
+	LeaseQuery        LeaseQuerySpec
 }
 
 // A FilterSpec is the filters of [MS-DHCPE] §1.4: whom Deny matches is dropped;

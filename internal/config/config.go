@@ -34,6 +34,7 @@ type Config struct {
 	Limits           []Limit
 	FQDN             FQDN
 	Rogue            Rogue
+	LeaseQuery       LeaseQuery
 
 	OptionOrder []OptionPlace // the place whose option counts first, to the last; nil: as the constants are
 	WithoutList WithoutList

@@ -24,9 +24,10 @@ var topKeys = keySet{
 		"lease", "options", "always-send", "class-options", "never-send", "class-options-rank", "flex-id", "option-order", "without-list", "echo-client-id", "subnet-selection",
 		"option-definitions", "shared-networks", "subnets", "classes", "filters", "limits", "dhcpv6",
 		"reservation-order", "silent-reboot", "strict-user-class", "fqdn", "rogue-detection",
+		"leasequery",
 	},
 	others: map[string]string{
-		"subnet": "subnets", "subnet4": "subnets", "interface": "interfaces", "option-data": "options",
+		"subnet": "subnets", "lease-query": "leasequery", "subnet4": "subnets", "interface": "interfaces", "option-data": "options",
 		"option-def": "option-definitions", "client-classes": "classes", "probation": "decline-probation",
 		"lease-time": "lease", "valid-lifetime": "lease", "host-reservation-identifiers": "reservation-order",
 		"interfaces-config": "interfaces", "decline-probation-period": "decline-probation",
@@ -154,6 +155,9 @@ func (c *checker) top(n *node) *Config {
 	}
 	if v := n.get("dhcpv6"); v != nil {
 		c.dhcp6(root.at("dhcpv6"), v, &cfg.DHCP6)
+	}
+	if v := n.get("leasequery"); v != nil {
+		c.leaseQuery(root.at("leasequery"), v, &cfg.LeaseQuery)
 	}
 	if v := n.get("classes"); v != nil {
 		cfg.Classes = c.classes(root.at("classes"), v, cfg)

@@ -37,7 +37,7 @@ func scenes() []scene {
 		case 2, 5, 6:
 			why = frame.FromServer
 		case 10:
-			v, why = frame.Punt, frame.PuntOption
+			v, why = frame.Punt, frame.PuntType
 		}
 		all = append(all, one("type "+string(rune('A'+t)), v, why, direct().message(typ(byte(t)))))
 	}

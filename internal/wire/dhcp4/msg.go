@@ -175,6 +175,15 @@ func (m Msg) SetSiaddr(v uint32) { binary.BigEndian.PutUint32(m[offSiaddr:], v) 
 // SetGiaddr sets giaddr.
 func (m Msg) SetGiaddr(v uint32) { binary.BigEndian.PutUint32(m[offGiaddr:], v) }
 
+// SetHardware sets htype, hlen and chaddr; hw has at most LenChaddr bytes.
+func (m Msg) SetHardware(htype uint8, hw []byte) {
+	m[offHType] = htype
+	chaddr := m[offChaddr:offSName]
+	n := copy(chaddr, hw)
+	clear(chaddr[n:])
+	m[offHLen] = uint8(n)
+}
+
 // SetSName fills the server name field: name, cut to leave a NUL at the end,
 // then zeros (RFC 2131 §2: "null terminated string").
 func (m Msg) SetSName(name []byte) { setString(m.SName(), name) }

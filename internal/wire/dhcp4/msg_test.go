@@ -109,6 +109,13 @@ func TestSetters(t *testing.T) {
 		g.NextServerIP.String() != "9.10.11.12" || g.RelayAgentIP.String() != "13.14.15.16" {
 		t.Errorf("decoded %+v", g)
 	}
+	m.SetHardware(6, []byte{9, 8, 7, 6, 5, 4, 3, 2})
+	if err := g.DecodeFromBytes(m, gopacket.NilDecodeFeedback); err != nil {
+		t.Fatal(err)
+	}
+	if g.HardwareType != 6 || g.HardwareLen != 8 || !bytes.Equal(g.ClientHWAddr, []byte{9, 8, 7, 6, 5, 4, 3, 2}) || !bytes.Equal(m[36:44], make([]byte, 8)) {
+		t.Errorf("hardware address: %+v, then %x", g, m[36:44])
+	}
 	m.ClearNames()
 	if !bytes.Equal(m[44:236], make([]byte, 192)) || m.Giaddr() != 0x0d0e0f10 || Check(m) != frame.FromServer {
 		t.Error("ClearNames")

@@ -148,6 +148,9 @@ func (t *Table) Each(fn func(*Entry) bool) {
 // window is how many records EachShard copies under one lock.
 const window = 32
 
+// copyAhead is how many places of the index ahead the records are fetched.
+const copyAhead = 12
+
 // EachShard is Each for one shard. It reports whether fn never said no.
 //
 // The shard is locked for a few records at a time, and not while fn runs; the
@@ -179,6 +182,9 @@ func (s *shard) copy(from uint32, es []Entry) (next uint32, more bool, _ []Entry
 	tag := from
 	for i := s.idx.first(from); i < len(s.idx.e); i++ {
 		e := s.idx.e[i]
+		if next := ref(s.idx.e[min(i+copyAhead, len(s.idx.e)-1)]); next != 0 {
+			s.t.slab(next).fetch(next)
+		}
 		if e == 0 {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sync"
 
 	"xdhcp/engine/journal/vfs"
 	"xdhcp/engine/lease"
@@ -52,7 +53,6 @@ type View struct {
 	position Position
 	runs     []*reader
 	tail     [][]byte // encoded changes behind position
-	buf      []byte
 }
 
 const openTries = 5
@@ -64,27 +64,48 @@ func OpenView(fs vfs.FS) (*View, error) {
 		if err != nil {
 			return nil, fmt.Errorf("history: %w", err)
 		}
-		v := &View{position: m.Position, buf: make([]byte, blockLen)}
-		for _, run := range m.Runs {
-			r, err := openRun(fs, run.File)
+		v := &View{position: m.Position, runs: make([]*reader, len(m.Runs))}
+		err = sideBySide(len(m.Runs), func(i int) (err error) {
+			v.runs[i], err = openRun(fs, m.Runs[i].File)
 			if errors.Is(err, os.ErrNotExist) && try == openTries {
-				continue // was shed, and the server died before it could say so
+				return nil // was shed, and the server died before it could say so
 			}
-			if err != nil {
-				v.Close()
-				v = nil
-				if errors.Is(err, os.ErrNotExist) {
-					break // merged meanwhile: there is a new manifest
-				}
-				return nil, fmt.Errorf("history: %w", err)
-			}
-			v.runs = append(v.runs, r)
-		}
-		if v != nil {
+			return err
+		})
+		v.runs = slices.DeleteFunc(v.runs, func(r *reader) bool { return r == nil })
+		if err == nil {
 			return v, nil
+		}
+		v.Close()
+		if !errors.Is(err, os.ErrNotExist) { // else: merged meanwhile, and there is a new manifest
+			return nil, fmt.Errorf("history: %w", err)
 		}
 	}
 }
+
+// sideBySide calls fn for 0 to n-1 at once, so that what must be read from the disk is
+// read together, and returns the first error by number.
+func sideBySide(n int, fn func(i int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = fn(i) })
+	}
+	wg.Wait()
+	return cmp.Or(errs...)
+}
+
+// scan calls fn with the entries of each run that begin with prefix; runs are read side
+// by side, and fn is called by one goroutine for each.
+func (v *View) scan(tree func(*reader) *tree, prefix []byte, fn func(run int, key, value []byte) bool) error {
+	return sideBySide(len(v.runs), func(i int) error {
+		r := v.runs[i]
+		return r.scan(tree(r), prefix, make([]byte, blockLen), func(k, value []byte) bool { return fn(i, k, value) })
+	})
+}
+
+func ofSpans(r *reader) *tree   { return &r.Spans }
+func ofClients(r *reader) *tree { return &r.Clients }
 
 // Close closes the files.
 func (v *View) Close() error {
@@ -121,28 +142,58 @@ func (v *View) eachTail(fn func(rec []byte)) error {
 // recAddr is at a fixed place in an encoded change.
 func recAddr(rec []byte) lease.IP4 { return lease.IP4(le.Uint32(rec[4:])) }
 
-// spans collects what is known of an address, by version.
-func (v *View) spans(addr lease.IP4) ([]span, error) {
-	var key [spanKey]byte
-	(&span{addr: addr}).key(&key)
-	var all []span
-	var bad error
-	for _, r := range v.runs {
-		err := r.scan(&r.Spans, key[:4], v.buf, func(k, value []byte) bool {
-			var s span
-			if bad = s.parse(k, value); bad != nil {
-				return false
-			}
-			s.identity = bytes.Clone(s.identity)
-			all = append(all, s)
-			return true
+// sameTime is how many addresses are looked up side by side.
+const sameTime = 16
+
+// spans collects what is known of each address, by version.
+func (v *View) spans(addrs []lease.IP4) ([][]span, error) {
+	tail, err := v.tailSpans(addrs)
+	if err != nil {
+		return nil, err
+	}
+	all := make([][]span, len(addrs))
+	for begin := 0; begin < len(addrs); begin += sameTime {
+		err := sideBySide(min(sameTime, len(addrs)-begin), func(i int) error {
+			a := addrs[begin+i]
+			stored, err := v.stored(a)
+			all[begin+i] = folded(append(stored, tail[a]...))
+			return err
 		})
-		if err = cmp.Or(err, bad); err != nil {
+		if err != nil {
 			return nil, fmt.Errorf("history: %w", err)
 		}
 	}
+	return all, nil
+}
+
+// stored is what the runs have of an address.
+func (v *View) stored(addr lease.IP4) ([]span, error) {
+	var key [spanKey]byte
+	(&span{addr: addr}).key(&key)
+	found := make([][]span, len(v.runs))
+	broken := make([]error, len(v.runs))
+	err := v.scan(ofSpans, key[:4], func(run int, k, value []byte) bool {
+		var s span
+		if broken[run] = s.parse(k, value); broken[run] != nil {
+			return false
+		}
+		s.identity = bytes.Clone(s.identity)
+		found[run] = append(found[run], s)
+		return true
+	})
+	return slices.Concat(found...), cmp.Or(err, cmp.Or(broken...))
+}
+
+// tailSpans is what the tail has of some addresses.
+func (v *View) tailSpans(addrs []lease.IP4) (map[lease.IP4][]span, error) {
+	spans := make(map[lease.IP4][]span, len(addrs))
+	for _, a := range addrs {
+		spans[a] = nil
+	}
+	var bad error
 	err := v.eachTail(func(rec []byte) {
-		if recAddr(rec) != addr {
+		have, wanted := spans[recAddr(rec)]
+		if !wanted {
 			return
 		}
 		c, err := lease.ParseChange(rec)
@@ -156,11 +207,13 @@ func (v *View) spans(addr lease.IP4) ([]span, error) {
 		}
 		var s span
 		s.fromChange(&c, identity)
-		all = append(all, s)
+		spans[c.Addr] = append(have, s)
 	})
-	if err = cmp.Or(err, bad); err != nil {
-		return nil, err
-	}
+	return spans, cmp.Or(err, bad)
+}
+
+// folded puts the spans of one address in order, and together what is one.
+func folded(all []span) []span {
 	slices.SortStableFunc(all, func(a, b span) int { return cmp.Compare(a.ver, b.ver) })
 	folded := all[:0]
 	for i := range all {
@@ -174,7 +227,7 @@ func (v *View) spans(addr lease.IP4) ([]span, error) {
 			a.close(lease.OpGrant, folded[i].from) // of a client that the history does not know any more
 		}
 	}
-	return slices.DeleteFunc(folded, func(s span) bool { return !s.binding }), nil
+	return slices.DeleteFunc(folded, func(s span) bool { return !s.binding })
 }
 
 func (s *span) record() Record {
@@ -191,17 +244,21 @@ func (s *span) record() Record {
 // ByAddress returns who had addr at any time from from to to, both included, in the
 // order of time.
 func (v *View) ByAddress(addr lease.IP4, from, to lease.Time) ([]Record, error) {
-	spans, err := v.spans(addr)
+	spans, err := v.spans([]lease.IP4{addr})
 	if err != nil {
 		return nil, err
 	}
-	var rs []Record
+	return within(nil, spans[0], from, to), nil
+}
+
+// within appends the records of spans that touch a time.
+func within(rs []Record, spans []span, from, to lease.Time) []Record {
 	for i := range spans {
 		if r := spans[i].record(); r.From <= to && r.To >= from {
 			rs = append(rs, r)
 		}
 	}
-	return rs, nil
+	return rs
 }
 
 // At returns who had addr at a moment. At the very second of a change, it is the
@@ -222,18 +279,15 @@ func (v *View) ByClient(q Query, from, to lease.Time) ([]Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	var rs []Record
-	for _, a := range addrs {
-		all, err := v.ByAddress(a, from, to)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range all {
-			if r.Known && q.matches(&r.Client) {
-				rs = append(rs, r)
-			}
-		}
+	spans, err := v.spans(addrs)
+	if err != nil {
+		return nil, err
 	}
+	var rs []Record
+	for i := range spans {
+		rs = within(rs, spans[i], from, to)
+	}
+	rs = slices.DeleteFunc(rs, func(r Record) bool { return !r.Known || !q.matches(&r.Client) })
 	slices.SortStableFunc(rs, func(a, b Record) int { return cmp.Compare(a.From, b.From) })
 	return rs, nil
 }
@@ -266,15 +320,19 @@ func (v *View) addrs(q *Query) ([]lease.IP4, error) {
 		return nil, errors.New("history: a query by client needs a hardware address, client identifier, circuit or remote id")
 	}
 	set := map[lease.IP4]bool{}
-	for _, r := range v.runs {
-		for _, p := range prefixes {
-			err := r.scan(&r.Clients, p[:], v.buf, func(k, _ []byte) bool {
-				set[lease.IP4From(k[clientPrefix:])] = true
-				return len(set) <= MaxAddrs
-			})
-			if err != nil {
-				return nil, fmt.Errorf("history: %w", err)
-			}
+	found := make([][]lease.IP4, len(v.runs))
+	for _, p := range prefixes {
+		err := v.scan(ofClients, p[:], func(run int, k, _ []byte) bool {
+			found[run] = append(found[run], lease.IP4From(k[clientPrefix:]))
+			return len(found[run]) <= MaxAddrs
+		})
+		if err != nil {
+			return nil, fmt.Errorf("history: %w", err)
+		}
+	}
+	for _, addrs := range found {
+		for _, a := range addrs {
+			set[a] = true
 		}
 	}
 	err := v.eachTail(func(rec []byte) {

@@ -64,8 +64,9 @@ type committer struct {
 }
 
 // run writes groups until stop is set and all that was appended before is on
-// disk, or until something fails.
+// disk, or until something fails. It has its thread for itself.
 func (c *committer) run() {
+	shortSlice()
 	for c.j.failed.Load() == nil {
 		stopping := c.j.stop.Load()
 		c.gather()

@@ -48,6 +48,9 @@ func addrs(first, last string) policy6.Range {
 	return policy6.Range{First: netip.MustParseAddr(first), Last: netip.MustParseAddr(last)}
 }
 
+// one is a list of one address.
+func one(s string) []netip.Addr { return []netip.Addr{netip.MustParseAddr(s)} }
+
 var usual = policy6.Times{Preferred: hour, Valid: 2 * hour}
 
 // baseSpec is the network above; tests edit it.
@@ -66,10 +69,10 @@ func baseSpec() policy6.Spec {
 		},
 		Subnets: []policy6.SubnetSpec{
 			subnet("2001:db8:0:1::/64", "2001:db8:0:1::10", "2001:db8:0:1::19",
-				policy6.DelegateSpec{Prefix: prefix("2001:db8:8000::/44"), Length: 48},
-				policy6.DelegateSpec{Prefix: prefix("2001:db8:9000::/52"), Length: 56}),
+				policy6.DelegateSpec{Prefix: prefix("2001:db8:8000::/44"), Length: 48, Method: policy6.Iterative},
+				policy6.DelegateSpec{Prefix: prefix("2001:db8:9000::/52"), Length: 56, Method: policy6.Iterative}),
 			subnet("2001:db8:1::/64", "2001:db8:1::10", "2001:db8:1::19",
-				policy6.DelegateSpec{Prefix: prefix("2001:db8:a000::/52"), Length: 56}),
+				policy6.DelegateSpec{Prefix: prefix("2001:db8:a000::/52"), Length: 56, Method: policy6.Iterative}),
 		},
 		Networks: []policy6.NetworkSpec{{Name: "street", Subnets: []policy6.SubnetSpec{
 			subnet("2001:db8:3::/64", "2001:db8:3::10", "2001:db8:3::10"),
@@ -96,14 +99,15 @@ type bench struct {
 	batch  *lease.Batch
 	now    lease.Time
 	failed bool
-	onDisk bool // whether the table is told that batches are durable
+	onDisk bool         // whether the table is told that batches are durable
+	late   lease.Ticket // one that is not, though
 	replay uint64
 }
 
 func newBench(t testing.TB, edit ...func(*policy6.Spec)) *bench {
 	t.Helper()
 	b := &bench{TB: t, batch: lease.NewBatch(1), now: 1_800_000_000, onDisk: true}
-	durable := func(lease.Ticket) bool { return b.onDisk }
+	durable := func(t lease.Ticket) bool { return b.onDisk && (b.late == 0 || t != b.late) }
 	table, err := lease6.New(lease6.Options{Shards: 4, Seed: 1, Durable: durable})
 	if err != nil {
 		t.Fatal(err)

@@ -112,7 +112,13 @@ func (b *builder) addBlock(subnet int, s *DelegateSpec) (lease.PoolID, bool) {
 		b.fail("%s: %v is no block of prefixes with length %d", where, s.Prefix, s.Length)
 		return 0, false
 	}
-	pool := lease6.Pool{Len: s.Length}
+	pool := lease6.Pool{Len: s.Length, Method: lease6.Method(s.Method)}
+	if s.Method > Hash {
+		b.fail("%s: method %d is not known", where, s.Method)
+	}
+	if s.Method == EUI64 {
+		pool.Method = lease6.Hashed
+	}
 	var cut []lease6.Range
 	for _, n := range s.Excluded {
 		out := prefix6(n)

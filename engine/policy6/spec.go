@@ -166,7 +166,7 @@ type SubnetSpec struct {
 	Limit uint32
 }
 
-// Method says how a free address is chosen.
+// Method says how a free address or prefix is chosen.
 type Method uint8
 
 const (
@@ -218,6 +218,8 @@ type DelegateSpec struct {
 	// Length is that of the prefixes. Several DelegateSpecs give prefixes of
 	// several lengths; a client's hint chooses among them (RFC 8168).
 	Length uint8
+	// Method is how a free prefix is chosen; EUI64 means Hash.
+	Method Method
 	// Excluded are parts of the block that are not delegated.
 	Excluded []netip.Prefix
 	// Exclude is left out of each delegated prefix for the link to the client

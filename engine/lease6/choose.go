@@ -29,8 +29,8 @@ func (t *Table) choose(s *shard, r *Request, vacant Prefix) (h ref, vacated Pref
 		if h = s.fresh(p, r); h != 0 {
 			return h, Prefix{}, lease.OK
 		}
-		for range tries {
-			_, old := s.lay.pools[p].oldest(t)
+		for skip := range lookAhead { // what overlaps something odd cannot be had
+			_, old := s.lay.pools[p].oldest(t, skip)
 			if old.IsNone() {
 				break
 			}

@@ -67,7 +67,7 @@ func (t *Table) Commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 			s.name(h, rec, &k, &v)
 		case !s.mayHave(r, rec):
 			return Grant{}, lease.NotYours
-		case rec.state == stIdle && t.odd.blocks(t, p):
+		case rec.state == stIdle && !s.revivable(rec):
 			return Grant{}, lease.NotYours
 		case rec.state != stBound && leases >= MaxLeases:
 			return Grant{}, lease.Full

@@ -115,7 +115,7 @@ func (t *Table) forget(now lease.Time, budget int) (n int) {
 
 func (t *Table) forgetIn(p *pool, now lease.Time, budget int) (n int) {
 	for ; n < budget && p.n[stIdle].Load() > 0; n++ {
-		r, pfx := p.oldest(t)
+		r, pfx := p.oldest(t, 0)
 		if r == 0 {
 			break
 		}

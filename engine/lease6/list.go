@@ -152,19 +152,22 @@ func (p *pool) sort(t *Table) {
 	p.linkOf(t, last).next, p.idle.prev = headIdle, last
 }
 
-// oldest is the record that became free first and may be given to others, and its
-// prefix. 0: there is none.
-func (p *pool) oldest(t *Table) (ref, Prefix) {
+// oldest is, of the records that may be given to others, the one that became free
+// first but skip, and its prefix. 0: there is none.
+func (p *pool) oldest(t *Table, skip int) (ref, Prefix) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.idle.next
-	for range lookAhead {
+	for range lookAhead + skip {
 		if r == headIdle {
 			break
 		}
 		rec := t.rec(r)
 		if t.durable(rec.pending) {
-			return r, rec.pfx()
+			if skip == 0 {
+				return r, rec.pfx()
+			}
+			skip--
 		}
 		r = rec.next
 	}

@@ -98,7 +98,8 @@ func (o *oddList) tidy() {
 	}
 }
 
-// blocks reports whether p overlaps an entry.
+// blocks reports whether p overlaps an entry. Its own does not count: what exactly p
+// is about is decided in the stripe.
 func (o *oddList) blocks(t *Table, p Prefix) bool {
 	if o.n.Load() == 0 {
 		return false
@@ -108,7 +109,7 @@ func (o *oddList) blocks(t *Table, p Prefix) bool {
 	o.tidy()
 	defer o.tidy()
 	for i := range o.tail {
-		if e := &o.tail[i]; e.p.Overlaps(p) && o.stands(t, e) {
+		if e := &o.tail[i]; e.p != p && e.p.Overlaps(p) && o.stands(t, e) {
 			return true
 		}
 	}
@@ -117,7 +118,7 @@ func (o *oddList) blocks(t *Table, p Prefix) bool {
 	last := p.Last()
 	at, _ := slices.BinarySearchFunc(o.sorted, Prefix{p.IP6, 0}, compareOdd)
 	for ; at < len(o.sorted) && !last.Less(o.sorted[at].p.IP6); at++ {
-		if e := &o.sorted[at]; e.p.Overlaps(p) && o.stands(t, e) {
+		if e := &o.sorted[at]; e.p != p && e.p.Overlaps(p) && o.stands(t, e) {
 			return true
 		}
 	}

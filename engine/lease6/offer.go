@@ -78,7 +78,7 @@ func (s *shard) own(r *Request, k *key) (best ref) {
 				n = 4
 			}
 		case stIdle:
-			if !s.unfit(r, rec.len) && !s.t.odd.blocks(s.t, rec.pfx()) {
+			if !s.unfit(r, rec.len) && s.revivable(rec) {
 				n = 2
 			}
 		}

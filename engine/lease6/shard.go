@@ -70,16 +70,22 @@ func (s *shard) rest(r ref, rec *record, front bool) {
 	}
 }
 
-// tidy leaves an IA the memory of one idle record, r.
+// tidy leaves an IA the memory of one idle record: the one that it had last. r is one.
 func (s *shard) tidy(r ref, rec *record) {
 	tag := rec.tag
 	k := key{scope: rec.scope, ia: IA{rec.ia, rec.iaid}, duid: s.parts(rec)[partDUID]}
 	for i := s.idx.first(tag); uint32(s.idx.e[i]>>32) == tag; i++ {
 		o := ref(s.idx.e[i])
-		if x := s.t.rec(o); o != r && x.state == stIdle && s.is(x, &k) {
-			s.unname(o, x)
-			i = s.idx.first(tag) - 1 // the index has moved
+		x := s.t.rec(o)
+		if o == r || x.state != stIdle || !s.is(x, &k) {
+			continue
 		}
+		if x.expires > rec.expires {
+			s.unname(r, rec)
+			return
+		}
+		s.unname(o, x)
+		i = s.idx.first(tag) - 1 // the index has moved
 	}
 }
 
@@ -177,4 +183,16 @@ func (s *shard) mayHave(r *Request, rec *record) bool {
 		return rec.pfx() == r.Reserved
 	}
 	return s.lay.allows(r, rec.pool)
+}
+
+// revivable reports whether an idle record that its client may have can be given back
+// to it: nothing that was given by another layout is in the way, nor can be, as long as
+// another shard is still with the layout before this one.
+func (s *shard) revivable(rec *record) bool {
+	if s.lay.also != nil {
+		if _, ok := s.lay.also.regular(rec.pfx()); !ok {
+			return false
+		}
+	}
+	return !s.t.odd.blocks(s.t, rec.pfx())
 }

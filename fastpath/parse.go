@@ -35,6 +35,9 @@ func (h *Handler) parse(f *frame.Frame) {
 		// The policy in force no longer has the interface; its socket is closing.
 		p.why = frame.NoSubnet
 	}
+	if p.why == frame.OK && !p.v6 && h.policy.ForceRenew && p.options.Has(dhcp4.OptForceRenewNonce) {
+		p.why = frame.PuntOption // the answer needs cryptography, and few send it
+	}
 }
 
 func (p *parsed) read(f *frame.Frame) frame.Reason {

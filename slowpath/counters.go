@@ -16,6 +16,7 @@ type Counters struct {
 	kernel   atomic.Uint64
 	leftOut  atomic.Uint64
 	noRelay  atomic.Uint64
+	forced   atomic.Uint64
 }
 
 func (c *Counters) add(v frame.Verdict, why frame.Reason) {
@@ -43,3 +44,6 @@ func (c *Counters) LeftOut() uint64 { return c.leftOut.Load() }
 // RelayLeftOut is how many replies went without option 82 for want of room
 // (RFC 3046 §2.2).
 func (c *Counters) RelayLeftOut() uint64 { return c.noRelay.Load() }
+
+// Forced is how many DHCPFORCERENEWs were sent.
+func (c *Counters) Forced() uint64 { return c.forced.Load() }

@@ -44,6 +44,8 @@ func (s *Server) serve(ctx context.Context) {
 		case p := <-kernel:
 			s.gather(p)
 		case <-s.moved:
+		case o := <-s.orders:
+			o.done <- o.do()
 		case <-timer.C:
 		case <-done:
 			done = nil

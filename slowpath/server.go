@@ -93,6 +93,7 @@ type Server struct {
 	free   []*Reply
 	out    []outgoing
 	moved  chan struct{} // capacity 1: something has become durable
+	orders chan order
 	inHand []*packet
 	part   []byte // for a fragment that is being sent
 	fragID uint32 // of the last packet that was sent in fragments
@@ -138,6 +139,7 @@ func New(o Options) *Server {
 		codec:   NewCodec(o.Exchange),
 		batch:   lease.NewBatch(o.Lane),
 		moved:   make(chan struct{}, 1),
+		orders:  make(chan order),
 	}
 	s.transmit = s.toWire
 	if o.Exchange6 != nil {

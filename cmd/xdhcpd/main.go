@@ -8,6 +8,7 @@
 //	xdhcpd status                  ask the running server how it is
 //	xdhcpd leases                  list the leases
 //	xdhcpd history ADDRESS         who had it, and when
+//	xdhcpd forcerenew ADDRESS      tell its client to renew the lease now
 //	xdhcpd state verify, repair    look after the state directory
 //	xdhcpd version
 package main
@@ -37,14 +38,15 @@ func (e *exitError) Error() string { return e.msg }
 
 // cli is the command line. Each command has a file of its own.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Serve DHCP in the foreground."`
-	Check   checkCmd   `cmd:"" help:"Check a configuration file and report every mistake."`
-	Import  importCmd  `cmd:"" help:"Turn the configuration of another server into one of xdhcpd's."`
-	Status  statusCmd  `cmd:"" help:"Ask the running server how it is."`
-	Leases  leasesCmd  `cmd:"" help:"The leases, whether or not a server runs."`
-	History historyCmd `cmd:"" help:"Who had an address, or which addresses a client had, and when."`
-	State   stateCmd   `cmd:"" help:"Verify or repair a state directory."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve      serveCmd      `cmd:"" help:"Serve DHCP in the foreground."`
+	Check      checkCmd      `cmd:"" help:"Check a configuration file and report every mistake."`
+	Import     importCmd     `cmd:"" help:"Turn the configuration of another server into one of xdhcpd's."`
+	Status     statusCmd     `cmd:"" help:"Ask the running server how it is."`
+	Leases     leasesCmd     `cmd:"" help:"The leases, whether or not a server runs."`
+	History    historyCmd    `cmd:"" help:"Who had an address, or which addresses a client had, and when."`
+	ForceRenew forceRenewCmd `cmd:"" name:"forcerenew" help:"Tell clients of the running server to renew their leases now."`
+	State      stateCmd      `cmd:"" help:"Verify or repair a state directory."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // stateDir is the option that names a state directory.

@@ -89,6 +89,9 @@ func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, er
 		}
 	}()
 
+	if err = s.openNonces(cfg); err != nil {
+		return nil, err
+	}
 	clock := leaseClock(s.journal.Clock())
 	s.slow = slowpath.New(slowpath.Options{
 		Exchange: s.brain, Policy: s.policy.Load, Journal: s.journal, Log: log, Lane: slowLane, Clock: clock, Interfaces: slowInterfaces(cfg),
@@ -330,6 +333,9 @@ func needsRestart(a, b *config.Config) string {
 	if a.History != b.History {
 		return "history"
 	}
+	if a.ForceRenew != b.ForceRenew {
+		return "forcerenew"
+	}
 	if queries(a) != queries(b) || !sameBulk(&a.LeaseQuery, &b.LeaseQuery) {
 		return "leasequery"
 	}
@@ -356,6 +362,7 @@ func (s *server) Status() control.Status {
 			Name: p.Name, Size: p.Size, Bound: p.Bound, Offered: p.Offered, Declined: p.Declined, Free: p.Free,
 		})
 	}
+	st.ForceRenews = s.slow.Counters().Forced()
 	if s.bulk != nil {
 		b := control.BulkLeaseQuery(s.bulk.Stats())
 		st.BulkLeaseQuery = &b

@@ -5,6 +5,7 @@ package control
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,9 +21,15 @@ import (
 type fakeSource struct {
 	status Status
 	leases []Lease
+	forced []string
+	refuse error
 }
 
 func (f *fakeSource) Status() Status { return f.status }
+func (f *fakeSource) ForceRenew(_ context.Context, a netip.Addr) error {
+	f.forced = append(f.forced, a.String())
+	return f.refuse
+}
 func (f *fakeSource) Leases(yield func(Lease) bool) {
 	for _, l := range f.leases {
 		if !yield(l) {
@@ -88,6 +95,30 @@ func TestALongStateDirectory(t *testing.T) {
 	start(t, state, &fakeSource{status: Status{PID: 7}})
 	if st, err := FetchStatus(t.Context(), state); err != nil || st.PID != 7 {
 		t.Errorf("status = %+v, %v", st, err)
+	}
+}
+
+// What the server says to a wish is what the operator reads.
+func TestForceRenew(t *testing.T) {
+	src := &fakeSource{}
+	state := t.TempDir()
+	start(t, state, src)
+	addr := netip.MustParseAddr("192.0.2.7")
+	if err := ForceRenew(t.Context(), state, addr); err != nil {
+		t.Error(err)
+	}
+	src.refuse = errors.New("nobody has a lease of it")
+	if err := ForceRenew(t.Context(), state, addr); err == nil || err.Error() != "nobody has a lease of it" {
+		t.Errorf("refused: %v", err)
+	}
+	if d := cmp.Diff([]string{"192.0.2.7", "192.0.2.7"}, src.forced); d != "" {
+		t.Error(d)
+	}
+	if err := ForceRenew(t.Context(), state, netip.Addr{}); err == nil {
+		t.Error("no address, and no error")
+	}
+	if err := ForceRenew(t.Context(), t.TempDir(), addr); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("without a server: %v", err)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,6 +22,8 @@ type Source interface {
 	Status() Status
 	// Leases calls yield for each lease until it returns false.
 	Leases(yield func(Lease) bool)
+	// ForceRenew tells the client of an address to renew its lease.
+	ForceRenew(ctx context.Context, addr netip.Addr) error
 }
 
 // Server serves the control socket.
@@ -59,6 +63,19 @@ func Listen(state string, src Source) (*Server, error) {
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		enc := json.NewEncoder(w)
 		src.Leases(func(l Lease) bool { return r.Context().Err() == nil && enc.Encode(l) == nil })
+	})
+	mux.HandleFunc("POST /forcerenew", func(w http.ResponseWriter, r *http.Request) {
+		addr, err := netip.ParseAddr(r.FormValue("address"))
+		if err == nil {
+			err = src.ForceRenew(r.Context(), addr)
+		}
+		if err != nil {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusConflict)
+			_ = json.NewEncoder(w).Encode(Failure{err.Error()})
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
 	})
 	return &Server{ln: ln, http: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
 }
@@ -105,7 +122,23 @@ func FetchLeases(ctx context.Context, state string, yield func(Lease) bool) erro
 	})
 }
 
+// Failure is why something was not done.
+type Failure struct {
+	Error string `json:"error"`
+}
+
+// ForceRenew asks the server of the state directory to tell the client of an
+// address to renew its lease.
+func ForceRenew(ctx context.Context, state string, addr netip.Addr) error {
+	q := url.Values{"address": {addr.String()}}
+	return ask(ctx, state, http.MethodPost, "/forcerenew?"+q.Encode(), func(io.Reader) error { return nil })
+}
+
 func get(ctx context.Context, state, path string, read func(io.Reader) error) error {
+	return ask(ctx, state, http.MethodGet, path, read)
+}
+
+func ask(ctx context.Context, state, method, path string, read func(io.Reader) error) error {
 	dir, done, err := shortPath(state)
 	if err != nil {
 		return err
@@ -118,7 +151,7 @@ func get(ctx context.Context, state, path string, read func(io.Reader) error) er
 			return d.DialContext(ctx, "unix", filepath.Join(dir, SocketName))
 		},
 	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://xdhcpd"+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, "http://xdhcpd"+path, nil)
 	if err != nil {
 		return err
 	}
@@ -131,7 +164,15 @@ func get(ctx context.Context, state, path string, read func(io.Reader) error) er
 		return fmt.Errorf("ask the server: %w", err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusNoContent:
+	case http.StatusConflict:
+		var f Failure
+		if err := json.NewDecoder(resp.Body).Decode(&f); err != nil {
+			return fmt.Errorf("read the server's answer: %w", err)
+		}
+		return errors.New(f.Error)
+	default:
 		return fmt.Errorf("ask the server for %s: %s", path, resp.Status)
 	}
 	if err := read(resp.Body); err != nil {

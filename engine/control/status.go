@@ -5,9 +5,9 @@
 //
 //	GET /status   one Status
 //	GET /leases   one Lease per line
+//	POST /forcerenew?address=ADDRESS   tells a client to renew; 204, or a Failure
 //
-// The socket is mode 0600: who may read the state directory may ask. Nothing
-// here changes the server.
+// The socket is mode 0600: who may read the state directory may ask.
 package control
 
 import (
@@ -38,6 +38,8 @@ type Status struct {
 	Fast  Path   `json:"fast"`
 	Slow  Path   `json:"slow"`
 	Pools []Pool `json:"pools"`
+	// ForceRenews is how many clients were told to renew.
+	ForceRenews uint64 `json:"force_renews"`
 	// BulkLeaseQuery is nil where it is not served.
 	BulkLeaseQuery *BulkLeaseQuery `json:"bulk_leasequery,omitempty"`
 }

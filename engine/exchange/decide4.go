@@ -245,10 +245,12 @@ func (d *decision) discover() {
 			d.answer(Ack, at, options)
 			d.times(times, g.Valid)
 			d.own(optRapidCommit)
+			d.giveNonce(addr)
 			return
 		}
 	}
 	d.answer(Offer, at, options)
+	d.offerNonce()
 	// §4.3.1 would have a client that has a lease and asks for no time offered
 	// the rest of it. The REQUEST that follows starts the lease anew, so the
 	// offer says what that will give.

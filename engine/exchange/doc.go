@@ -16,7 +16,7 @@
 // and a Batch belong to one.
 //
 // The clauses are RFC 2131 §4.1 and §4.3 with the updates of RFC 1534, 2563, 3011,
-// 3046, 3527, 4039, 4361, 4388, 4702, 5107, 6607, 6842, 6926 and 8925, and [MS-DHCPE] §3.2.5;
+// 3046, 3527, 4039, 4361, 4388, 4702, 5107, 6607, 6704, 6842, 6926 and 8925, and [MS-DHCPE] §3.2.5;
 // each is cited where it is carried out and checked by the test file that bears
 // its number.
 //

@@ -176,6 +176,8 @@ type Server struct {
 	// Clients finds leases by hardware address and client identifier, for
 	// leasequeries; nil: such queries find nothing.
 	Clients *Clients
+	// Nonces lets clients be told to renew (RFC 6704); nil: they are not.
+	Nonces *Nonces
 
 	limits limits
 }

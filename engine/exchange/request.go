@@ -229,6 +229,7 @@ func (d *decision) bind(addr lease.IP4) {
 	d.a.Wait = g.Ticket
 	d.answer(Ack, at, options)
 	d.times(times, g.Valid)
+	d.giveNonce(addr)
 }
 
 // taken says whether an address cannot be had at the moment: another client holds

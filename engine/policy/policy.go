@@ -54,6 +54,10 @@ type Policy struct {
 	basicsOnly bool
 	inPlace    bool // ClassOptionsInPlace
 	flexID     *vm.Program
+	// ForceRenew gives clients that are capable of it a nonce, by which they can be
+	// told to renew (RFC 6704).
+	ForceRenew bool
+
 	leaseQuery leaseQuery
 	limits     []limit
 	limitsID   uint64

@@ -139,6 +139,7 @@ func (b *builder) addRules() {
 	b.addClassList()
 	b.addFQDN()
 	b.addLeaseQuery()
+	p.ForceRenew = s.ForceRenew
 	p.precedence = s.Precedence
 	if p.precedence == nil {
 		p.precedence = DefaultPrecedence

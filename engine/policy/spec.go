@@ -62,6 +62,7 @@ type Spec struct {
 	AuthorizationName string
 	FQDN              FQDNSpec
 	LeaseQuery        LeaseQuerySpec
+	ForceRenew        bool // Policy.ForceRenew
 }
 
 // A FilterSpec is the filters of [MS-DHCPE] §1.4: whom Deny matches is dropped;

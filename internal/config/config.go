@@ -35,6 +35,7 @@ type Config struct {
 	FQDN             FQDN
 	Rogue            Rogue
 	LeaseQuery       LeaseQuery
+	ForceRenew       bool // clients that can are given what lets them be told to renew (RFC 6704)
 
 	OptionOrder []OptionPlace // the place whose option counts first, to the last; nil: as the constants are
 	WithoutList WithoutList

@@ -24,7 +24,7 @@ var topKeys = keySet{
 		"lease", "options", "always-send", "class-options", "never-send", "class-options-rank", "flex-id", "option-order", "without-list", "echo-client-id", "subnet-selection",
 		"option-definitions", "shared-networks", "subnets", "classes", "filters", "limits", "dhcpv6",
 		"reservation-order", "silent-reboot", "strict-user-class", "fqdn", "rogue-detection",
-		"leasequery",
+		"leasequery", "forcerenew",
 	},
 	others: map[string]string{
 		"subnet": "subnets", "lease-query": "leasequery", "subnet4": "subnets", "interface": "interfaces", "option-data": "options",
@@ -158,6 +158,9 @@ func (c *checker) top(n *node) *Config {
 	}
 	if v := n.get("leasequery"); v != nil {
 		c.leaseQuery(root.at("leasequery"), v, &cfg.LeaseQuery)
+	}
+	if v := n.get("forcerenew"); v != nil {
+		cfg.ForceRenew = c.boolean(root.at("forcerenew"), v)
 	}
 	if v := n.get("classes"); v != nil {
 		cfg.Classes = c.classes(root.at("classes"), v, cfg)

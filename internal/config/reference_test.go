@@ -44,7 +44,7 @@ func TestReferenceDefaults(t *testing.T) {
 		}
 		kept = append(kept, l)
 	}
-	if defaults != 41 {
+	if defaults != 42 {
 		t.Errorf("%d defaults", defaults)
 	}
 	bare := mustParse(t, strings.Join(kept, "\n"))

@@ -123,6 +123,7 @@ func schema(t *testing.T) object {
 		"silent-reboot":     boolean,
 		"fqdn":              keys("fqdn", nil, object{"answer": boolean, "suffix": text}),
 		"rogue-detection":   keys("rogue-detection", nil, object{"state": words(rogueWords), "name": text}),
+		"forcerenew":        boolean,
 		"leasequery": keys("leasequery", []string{"allow"}, object{
 			"allow": listOf(text), "options": listOf(text), "bulk": boolean, "connections": object{"type": "integer", "minimum": 1, "maximum": 10000}, "timeout": ref("time"),
 		}),

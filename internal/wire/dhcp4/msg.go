@@ -175,6 +175,12 @@ func (m Msg) SetSiaddr(v uint32) { binary.BigEndian.PutUint32(m[offSiaddr:], v) 
 // SetGiaddr sets giaddr.
 func (m Msg) SetGiaddr(v uint32) { binary.BigEndian.PutUint32(m[offGiaddr:], v) }
 
+// SetCookie makes what follows the header options (RFC 2131 §3).
+func (m Msg) SetCookie() { binary.BigEndian.PutUint32(m[offCookie:], Cookie) }
+
+// XIDBytes is a view of the transaction's number.
+func (m Msg) XIDBytes() []byte { return m[offXID:offSecs:offSecs] }
+
 // SetHardware sets htype, hlen and chaddr; hw has at most LenChaddr bytes.
 func (m Msg) SetHardware(htype uint8, hw []byte) {
 	m[offHType] = htype

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"xdhcp/engine/control"
+	"xdhcp/engine/exchange"
+	"xdhcp/engine/lease"
+	"xdhcp/engine/secret"
+	"xdhcp/internal/config"
+)
+
+// nonceKey is the file of the state directory that holds the key of the Forcerenew
+// nonces and the replay counter.
+const nonceKey = "forcerenew.key"
+
+// openNonces opens that file where FORCERENEW is configured.
+func (s *server) openNonces(cfg *config.Config) error {
+	if !cfg.ForceRenew {
+		return nil
+	}
+	k, err := secret.Open(cfg.State, nonceKey, s.started)
+	if err != nil {
+		return err
+	}
+	s.brain.Nonces = &exchange.Nonces{Key: k.Key(), Since: lease.Time(k.Since().Unix()), Next: func() (uint64, bool) {
+		n, err := k.Next()
+		if err != nil {
+			s.log.Error("no client can be told to renew", "why", err)
+		}
+		return n, err == nil
+	}}
+	return nil
+}
+
+// ForceRenew tells the client of an address to renew its lease.
+func (s *server) ForceRenew(ctx context.Context, addr netip.Addr) error {
+	return s.slow.ForceRenew(ctx, addr)
+}
+
+type forceRenewCmd struct {
+	stateDir
+	Addresses []netip.Addr `arg:"" name:"address" help:"Leased IPv4 addresses."`
+}
+
+// Run asks the running server to send a FORCERENEW to the client of each address. It
+// exits with 1 if one could not be sent.
+func (c *forceRenewCmd) Run(e *env) error {
+	failed := 0
+	for _, a := range c.Addresses {
+		ctx, cancel := context.WithTimeout(e.ctx, 10*time.Second)
+		err := control.ForceRenew(ctx, c.State, a)
+		cancel()
+		if err != nil {
+			failed++
+			fmt.Fprintf(e.stderr, "xdhcpd: %v: %v\n", a, err)
+			continue
+		}
+		fmt.Fprintf(e.stdout, "%v: sent\n", a)
+	}
+	if failed > 0 {
+		return &exitError{code: 1}
+	}
+	return nil
+}

@@ -120,7 +120,7 @@ func subnet(s *config.Subnet) policy.SubnetSpec {
 }
 
 func times(l config.Lease) policy.Times {
-	return policy.Times{Valid: l.Valid, Renew: l.Renew, Rebind: l.Rebind, Min: l.Min, Max: l.Max}
+	return policy.Times{Valid: l.Valid, Renew: l.Renew, Rebind: l.Rebind, Min: l.Min, Max: l.Max, Given: l.NoDefaultTimers}
 }
 
 func timesOf(l *config.Lease) *policy.Times {

@@ -20,5 +20,6 @@ func answerRules(spec *policy.Spec, cfg *config.Config) {
 	spec.BasicsOnly = cfg.WithoutList == config.WithoutListBasics
 	spec.ClassOptionsInPlace, spec.FlexID = cfg.ClassOptionsInPlace, cfg.FlexID
 	spec.NoEchoClientID = cfg.NoEchoClientID
+	spec.EchoHostName = cfg.EchoHostName
 	spec.SubnetSelection = cfg.SubnetSelection
 }

@@ -102,3 +102,36 @@ func TestTheClientIdentifierCanBeKept(t *testing.T) {
 		t.Error("it is sent back all the same")
 	}
 }
+
+// What Kea does with option 12: it goes back, and what is configured goes before it.
+func TestTheHostNameCanGoBack(t *testing.T) {
+	q := discover(1)
+	q.Client.Host = []byte("desk-7")
+	own := func(a Answer) string {
+		e := a.Own.Encoded()
+		if len(e) < 2 || e[0] != 12 {
+			return ""
+		}
+		return string(e[2 : 2+int(e[1])])
+	}
+	if got := own(newBench(t).send(q)); got != "" {
+		t.Errorf("unasked: %q", got)
+	}
+	echo := func(s *policy.Spec) { s.EchoHostName = true }
+	if got := own(newBench(t, echo).send(q)); got != "desk-7" {
+		t.Errorf("%q", got)
+	}
+	if got := own(newBench(t, echo).send(discover(1))); got != "" {
+		t.Errorf("a client without a name: %q", got)
+	}
+	named := newBench(t, echo, func(s *policy.Spec) {
+		s.Subnets[0].Reservations = []policy.ReservationSpec{{MAC: hw(1), Options: []policy.Option{{Code: 12, Data: []byte("printer")}}}}
+	})
+	if got := own(named.send(q)); got != "printer" {
+		t.Errorf("%q", got)
+	}
+	q.FQDN = []byte("\x00\x00\x00desk-7")
+	if a := newBench(t, echo).send(q); !a.Own.Has(81) || a.Own.Has(12) {
+		t.Error("option 81 goes before option 12")
+	}
+}

@@ -72,6 +72,18 @@ func (d *decision) owned() *Own {
 	return d.a.Own
 }
 
+// hostName answers option 12, unless option 81 has been answered.
+func (d *decision) hostName() {
+	if !d.p.EchoHostName || len(d.q.Client.Host) == 0 || d.a.Own.Has(optFQDN) {
+		return
+	}
+	if name, ok := d.a.Options.Get(optHostName); ok && len(name) > 0 {
+		d.own(optHostName, name)
+		return
+	}
+	d.own(optHostName, d.q.Client.Host)
+}
+
 // fqdn answers option 81.
 func (d *decision) fqdn() {
 	q := d.q

@@ -27,6 +27,7 @@ func (d *decision) answer(typ uint8, at *policy.Subnet, options *policy.OptionSe
 	d.identify(at)
 	if q.Type == Discover || q.Type == Request {
 		d.fqdn()
+		d.hostName()
 	}
 	if d.vpn == vpnByOption {
 		d.own(optVSS, q.VSS)

@@ -276,7 +276,7 @@ func (t *Times) For(want uint32, wants bool) uint32 {
 }
 
 // Timers are T1 and T2 of a lease of valid seconds. They are 0, and not sent, for
-// an infinite lease, which needs neither renewal nor rebinding.
+// an infinite lease, which needs neither renewal nor rebinding, and see Given.
 //
 // RFC 2131 §4.4.5: "T1 defaults to (0.5 * duration_of_lease). T2 defaults to
 // (0.875 * duration_of_lease)", and T1 before T2 before the end. A time that was
@@ -286,6 +286,15 @@ func (t *Times) Timers(valid uint32) (renew, rebind uint32) {
 		return 0, 0
 	}
 	renew, rebind = t.Renew, t.Rebind
+	if t.Given {
+		if rebind >= valid {
+			rebind = 0
+		}
+		if renew >= valid || rebind != 0 && renew >= rebind {
+			renew = 0
+		}
+		return renew, rebind
+	}
 	if rebind == 0 || rebind >= valid {
 		rebind = uint32(uint64(valid) * 7 / 8)
 	}

@@ -47,8 +47,9 @@ type Policy struct {
 	// VSS says that some subnet belongs to a virtual private network (RFC 6607).
 	VSS bool
 
-	// NoEchoClientID is as in the Spec.
+	// NoEchoClientID and EchoHostName are as in the Spec.
 	NoEchoClientID bool
+	EchoHostName   bool
 
 	order      [layerCount]uint8 // of the layers, the strongest first
 	basicsOnly bool
@@ -181,6 +182,9 @@ type Times struct {
 	Rebind uint32 // T2; 0: 7/8 of the lease
 	Min    uint32 // bounds of what a client may ask for; 0: Valid,
 	Max    uint32 // that is, the wish does not count
+	// Given sends T1 and T2 only where they are set and come before the lease's
+	// end, T1 before T2, instead of the defaults of RFC 2131. Kea does so.
+	Given bool
 }
 
 // Identity says what makes two messages come from the same client.

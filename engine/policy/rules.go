@@ -133,6 +133,7 @@ func (b *builder) addRules() {
 	p.SilentReboot, p.StrictUserClass = s.SilentReboot, s.StrictUserClass
 	p.Authorization = s.Authorization
 	p.NoEchoClientID, p.basicsOnly, p.inPlace = s.NoEchoClientID, s.BasicsOnly, s.ClassOptionsInPlace
+	p.EchoHostName = s.EchoHostName
 	b.addOrder()
 	b.addFlexID()
 	b.addRogueReply()

@@ -36,6 +36,10 @@ type Spec struct {
 	BasicsOnly bool
 	// NoEchoClientID leaves option 61 out of replies, against RFC 6842 §3.
 	NoEchoClientID bool
+	// EchoHostName sends the client's host name (option 12) back where no other is
+	// configured for it, and the configured one even if it is not asked for. Kea
+	// does so.
+	EchoHostName bool
 
 	// Limits are at most MaxLimits.
 	Limits []LimitSpec

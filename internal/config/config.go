@@ -45,6 +45,7 @@ type Config struct {
 	FlexID              string // an expression whose value reservations may go by; "": none
 	FlexIDAt            Place
 	NoEchoClientID      bool // option 61 does not go back, against RFC 6842
+	EchoHostName        bool // option 12 goes back
 	SubnetSelection     bool // option 118 chooses the subnet (RFC 3011)
 
 	Lease    Lease    // the top level's times: what a subnet has where it says nothing
@@ -77,6 +78,8 @@ type Lease struct {
 	Rebind uint32 // T2; 0: 7/8 of it
 	Min    uint32 // bounds of what a client may ask for with option 51;
 	Max    uint32 // where the file is silent both are Valid: the wish does not count
+	// NoDefaultTimers has T1 and T2 sent only where Renew and Rebind say so.
+	NoDefaultTimers bool
 }
 
 // A Network is the IPv4 part of a shared network: several subnets on one link.

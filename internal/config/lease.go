@@ -5,7 +5,7 @@ package config
 import "xdhcp/internal/option"
 
 var leaseKeys = keySet{
-	known: []string{"valid", "renew", "rebind", "min", "max"},
+	known: []string{"valid", "renew", "rebind", "min", "max", "default-timers"},
 	others: map[string]string{
 		"time": "valid", "default": "valid", "lifetime": "valid", "valid-lifetime": "valid", "lease-time": "valid",
 		"t1": "renew", "renew-timer": "renew", "t2": "rebind", "rebind-timer": "rebind",
@@ -45,6 +45,9 @@ func (c *checker) lease(p *path, n *node, above Lease) Lease {
 				*f.to = t
 			}
 		}
+	}
+	if v := n.get("default-timers"); v != nil {
+		l.NoDefaultTimers = !c.boolean(p.at("default-timers"), v)
 	}
 	if len(c.problems) > before {
 		return l

@@ -21,7 +21,7 @@ const (
 var topKeys = keySet{
 	known: []string{
 		"interfaces", "state", "durability", "history", "authoritative", "offer-hold", "decline-probation", "identity",
-		"lease", "options", "always-send", "class-options", "never-send", "class-options-rank", "flex-id", "option-order", "without-list", "echo-client-id", "subnet-selection",
+		"lease", "options", "always-send", "class-options", "never-send", "class-options-rank", "flex-id", "option-order", "without-list", "echo-client-id", "echo-host-name", "subnet-selection",
 		"option-definitions", "shared-networks", "subnets", "classes", "filters", "limits", "dhcpv6",
 		"reservation-order", "silent-reboot", "strict-user-class", "fqdn", "rogue-detection",
 		"leasequery", "forcerenew",

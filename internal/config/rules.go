@@ -55,6 +55,9 @@ func (c *checker) answerRules(root *path, n *node, cfg *Config) {
 	if v := n.get("echo-client-id"); v != nil {
 		cfg.NoEchoClientID = !c.boolean(root.at("echo-client-id"), v)
 	}
+	if v := n.get("echo-host-name"); v != nil {
+		cfg.EchoHostName = c.boolean(root.at("echo-host-name"), v)
+	}
 	if v := n.get("subnet-selection"); v != nil {
 		cfg.SubnetSelection = c.boolean(root.at("subnet-selection"), v)
 	}

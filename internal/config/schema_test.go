@@ -112,6 +112,7 @@ func schema(t *testing.T) object {
 		"option-order":       listOf(words(placeWords)),
 		"without-list":       words(withoutWords),
 		"echo-client-id":     boolean,
+		"echo-host-name":     boolean,
 		"subnet-selection":   boolean,
 		"option-definitions": listOf(ref("definition")),
 		"shared-networks":    listOf(ref("network")),
@@ -157,7 +158,7 @@ func schema(t *testing.T) object {
 			"name": text, "xdp": words(xdpWords), "wait": words(waitWords), "vlans": boolean, "address": text,
 		}),
 		"lease": either(ref("time"), keys("lease", nil, object{
-			"valid": ref("time"), "renew": ref("time"), "rebind": ref("time"), "min": ref("time"), "max": ref("time"),
+			"valid": ref("time"), "renew": ref("time"), "rebind": ref("time"), "min": ref("time"), "max": ref("time"), "default-timers": boolean,
 		})),
 		"definition": keys("option-definitions", []string{"name", "code", "type"}, object{
 			"name": text, "code": object{"type": "integer", "minimum": 1, "maximum": 65534}, "type": text, "array": boolean, "space": text,

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// classCode is an option of a class.
+// classCode is an option of a class of DHCPv6.
 type classCode struct {
 	class, option string
 	code          int
@@ -55,7 +55,7 @@ func (c *converter) builtins(out *doc) {
 		}
 		out.add(at, "- {name: %s, match: %s}", scalar(n), match)
 	}
-	// What a class has goes before what a subnet has. In Kea it is the other way round.
+	// DHCPv6: what a class has goes before what a subnet has. In Kea it is the other way round.
 	for _, cc := range c.classCodes {
 		if first, ok := c.placed[cc.code]; ok {
 			c.drop(out, cc.at, "order of option "+cc.option+" of class "+cc.class,
@@ -148,14 +148,15 @@ func (c *converter) class(out *doc, v *value) {
 		} else {
 			out2.add(at(v, "test"), "match: %s", m)
 		}
+	default: // Kea puts clients into classes of some names by itself
+		if m, ok := builtinMatch(name); ok {
+			out2.add(at(v, "name"), "match: %s", m)
+		}
 	}
 	if name == "DROP" {
 		out2.add(v.at, "drop: true")
 	}
 	c.options1(out2, lines, "")
-	for _, l := range lines {
-		c.classCodes = append(c.classCodes, classCode{class: name, option: l.key, code: l.code, at: l.at})
-	}
 	for _, f := range [][2]string{{"next-server", p.nextServer}, {"server-name", p.serverName}, {"boot-file", p.bootFile}} {
 		if f[1] != "" {
 			out2.add(v.at, "%s: %s", f[0], scalar(f[1]))
@@ -167,4 +168,17 @@ func (c *converter) class(out *doc, v *value) {
 		out2.add(v.at, "lease: %s", g.lease())
 	}
 	out.put(out2, "")
+}
+
+// place notes which options are set here.
+func (c *converter) place(lines []optionLine) []optionLine {
+	for _, l := range lines {
+		if _, ok := c.placed[l.code]; !ok {
+			if c.placed == nil {
+				c.placed = map[int]place{}
+			}
+			c.placed[l.code] = l.at
+		}
+	}
+	return lines
 }

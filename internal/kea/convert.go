@@ -151,11 +151,17 @@ type converter struct {
 	// builtin are classes of Kea's own that are used: the output defines them.
 	builtin map[string]place
 	flexID  identifier // what the hook flex_id makes it
-	bootp   bool       // the hook is there
-	served  []string   // interfaces
-	global  params
-	global6 params6
-	// What options are set where, to find those whose order differs.
+	// flexExpr is its expression in our words, where it is not one of ours.
+	flexExpr        string
+	hookIdentity    string   // the identity that the hook makes, "": none
+	bootp           bool     // the hook is there
+	served          []string // interfaces
+	global          params
+	global6         params6
+	toCome          map[string]bool // classes that are defined further down than what is written first
+	topReservations []*value        // reservations of the top level
+	copies          int             // of them, in subnets
+	// What options of DHCPv6 are set where, to find those whose order differs.
 	placed     map[int]place
 	classCodes []classCode
 }

@@ -19,6 +19,8 @@ type optionLine struct {
 	key    string
 	value  string // as YAML
 	always bool
+	never  bool
+	class  string // for the clients of this class only
 	at     place
 }
 
@@ -30,6 +32,7 @@ type data struct {
 	bytes  []byte
 	values []any // as people write it; nil: only octets
 	always bool
+	class  string
 	at     place
 	used   bool
 }
@@ -162,23 +165,28 @@ func (d *optDef) ours() string {
 	return "rec(" + strings.Join(parts, ", ") + ")"
 }
 
-// given reads option-data. What cannot be carried is said in out.
-func (c *converter) given(out *doc, v *value, defs *optDefs) (all []*data) {
+// given reads option-data: the options that have a value, and what is never sent.
+// What cannot be carried is said in out.
+func (c *converter) given(out *doc, v *value, defs *optDefs, level string) (all []*data, lines []optionLine) {
 	for _, el := range c.list(v, "option-data") {
 		if !c.isMap(out, el, "option-data") {
 			continue
 		}
-		if c.flag(el, "never-send", false) {
-			c.drop(out, at(el, "never-send"), "never-send", "an option that is given cannot be suppressed")
+		if c.f.v6 && c.notOf6(out, el) {
 			continue
 		}
-		if l := el.get("client-classes"); l != nil && len(l.list) > 0 {
-			c.drop(out, l.at, "client-classes of option-data", "options for a class stand in the class")
+		if c.flag(el, "never-send", false) {
+			lines = append(lines, c.never(out, el, defs, lines)...)
+			continue
+		}
+		class, ok := c.dataClass(out, v, el, level)
+		if !ok {
 			continue
 		}
 		if d := c.data(el, defs); d != nil {
+			d.class = class
 			for _, other := range all {
-				if other.space == d.space && other.code == d.code && !(c.f.v6 && d.code == 17 && string(other.bytes) != string(d.bytes)) {
+				if other.space == d.space && other.code == d.code && other.class == d.class && !(c.f.v6 && d.code == 17 && string(other.bytes) != string(d.bytes)) {
 					c.ignore(out, other.at, fmt.Sprintf("option %d", d.code), "it is given again in "+where(d.at))
 					other.used, other.code = true, -1
 				}
@@ -186,15 +194,17 @@ func (c *converter) given(out *doc, v *value, defs *optDefs) (all []*data) {
 			all = append(all, d)
 		}
 	}
-	return all
+	return all, lines
 }
 
 // options4 reads option-data of DHCPv4.
 func (c *converter) options4(out *doc, v *value, defs *optDefs, level string) []optionLine {
-	all := c.given(out, v, defs)
-	var lines []optionLine
+	all, lines := c.given(out, v, defs, level)
 	for _, d := range all {
 		if d.space != space4 || d.code < 0 {
+			continue
+		}
+		if slices.ContainsFunc(lines, func(l optionLine) bool { return l.never && l.code == d.code }) {
 			continue
 		}
 		sub := encapsulated(all, d.def, 0)
@@ -220,7 +230,7 @@ func (c *converter) options4(out *doc, v *value, defs *optDefs, level string) []
 			c.drop(out, d.at, what, "it is empty")
 			continue
 		}
-		l := optionLine{code: d.code, key: key, always: d.always, at: d.at}
+		l := optionLine{code: d.code, key: key, always: d.always, class: d.class, at: d.at}
 		l.value = c.natural(def, d, bytes)
 		lines = append(lines, l)
 	}
@@ -376,39 +386,4 @@ func optName(def *optDef, code int) string {
 		return def.name
 	}
 	return strconv.Itoa(code)
-}
-
-// options1 writes options in block notation, flow in one line.
-func (c *converter) options1(out *doc, lines []optionLine, indent string) {
-	if len(lines) == 0 {
-		return
-	}
-	out.add(lines[0].at, "%soptions:", indent)
-	for _, l := range lines {
-		out.add(l.at, "%s  %s: %s", indent, scalar(l.key), l.value)
-	}
-	if names := always(lines); names != nil {
-		out.add(lines[0].at, "%salways-send: %s", indent, scalars(names))
-	}
-}
-
-func flow(lines []optionLine) string {
-	var parts []string
-	for _, l := range lines {
-		parts = append(parts, scalar(l.key)+": "+l.value)
-	}
-	s := "options: {" + strings.Join(parts, ", ") + "}"
-	if names := always(lines); names != nil {
-		s += ", always-send: " + scalars(names)
-	}
-	return s
-}
-
-func always(lines []optionLine) (names []string) {
-	for _, l := range lines {
-		if l.always {
-			names = append(names, l.key)
-		}
-	}
-	return names
 }

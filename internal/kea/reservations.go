@@ -8,19 +8,21 @@ import (
 	"strings"
 )
 
-// reservations writes those of a subnet, one line each.
-func (c *converter) reservations(out *doc, v *value, prefix netip.Prefix, used bool) {
+// maxCopies bounds how many reservations of the top level are written, over all
+// subnets.
+const maxCopies = 200_000
+
+// reservations writes those of a subnet, one line each, and behind them those of
+// the top level, which Kea looks for when the subnet has none for the client.
+func (c *converter) reservations(out *doc, v *value, prefix netip.Prefix, p params) {
 	list := c.list(v, "reservations")
-	if len(list) == 0 {
-		return
-	}
-	if !used {
+	if len(list) > 0 && !p.inSubnet {
 		c.ignore(out, at(v, "reservations"), "reservations", "Kea does not use them here (reservations-in-subnet)")
-		return
+		list = nil
 	}
 	all := &doc{}
 	addrs, clients := map[netip.Addr]place{}, map[string]place{}
-	for _, r := range list {
+	write := func(r *value) {
 		one := &doc{}
 		if c.isMap(one, r, "reservation") {
 			c.reservation(one, r, prefix, addrs, clients)
@@ -31,10 +33,48 @@ func (c *converter) reservations(out *doc, v *value, prefix netip.Prefix, used b
 			all.put(one, "  ")
 		}
 	}
+	for _, r := range list {
+		write(r)
+	}
+	if p.globalR && len(c.topReservations) > 0 {
+		if c.copies += len(c.topReservations); c.copies > maxCopies {
+			c.drop(out, at(v, "reservations-global"), "reservations-global", fmt.Sprintf(
+				"xdhcpd has reservations in subnets, and there are more than %d of the top level for all of them", maxCopies))
+		} else {
+			c.globalReservations(out, prefix, clients, addrs, write)
+		}
+	}
 	if all.said() {
 		out.add(at(v, "reservations"), "reservations:")
 	}
 	out.put(all, "")
+}
+
+// globalReservations writes those of the top level that count in a subnet: for
+// clients that it has none for, and whose address, if there is one, is in it.
+func (c *converter) globalReservations(out *doc, prefix netip.Prefix, clients map[string]place, addrs map[netip.Addr]place, write func(*value)) {
+	for _, r := range c.topReservations {
+		own := false
+		for _, k := range keaIdentifiers {
+			if id := r.get(k); id != nil {
+				b, err := rawHex(id.text)
+				_, own = clients[k+string(b)]
+				own = own && err == nil
+				break
+			}
+		}
+		a, err := netip.ParseAddr(text(r, "ip-address"))
+		_, taken := addrs[a]
+		switch {
+		case own:
+		case err == nil && !prefix.Contains(a):
+			c.drop(out, r.at, "reservation of "+a.String(), "here it is another network's address; Kea gives it all the same")
+		case err == nil && taken:
+			c.drop(out, r.at, "reservation of "+a.String(), "the subnet reserves the address for another client")
+		default:
+			write(r)
+		}
+	}
 }
 
 func (c *converter) reservation(out *doc, r *value, prefix netip.Prefix, addrs map[netip.Addr]place, clients map[string]place) {
@@ -159,9 +199,6 @@ func (c *converter) identified(out *doc, r, id *value, kind string, bytes []byte
 	what := fmt.Sprintf("reservation for %s %s", kind, id.text)
 	ours := c.identifier(kind)
 	switch {
-	case kind == "duid":
-		c.drop(out, r.at, what, "the rest of the client identifier (RFC 4361) would have to be known: write client-id")
-		return
 	case ours == "":
 		c.drop(out, r.at, what, "the hook flex_id is not there, or its identifier-expression is not carried")
 		return

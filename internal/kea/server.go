@@ -90,7 +90,13 @@ func (c *converter) file(top *value) *doc {
 
 	out.add(d.at, "")
 	c.definitions(out, d, c.defs)
+	c.toCome = map[string]bool{}
+	for _, el := range c.list(d, "client-classes") {
+		c.toCome[text(el, "name")] = true
+	}
 	c.options1(out, c.options4(out, d, c.defs, "the top level"), "")
+	c.toCome = nil
+	c.topReservations = c.list(d, "reservations")
 
 	// The subnets tell which of Kea's own classes are needed.
 	classes := &doc{}
@@ -108,13 +114,9 @@ func (c *converter) file(top *value) *doc {
 		out.put(classes, "")
 	}
 	out.put(nets, "")
-	if v := d.get("reservations"); v != nil && len(v.list) > 0 {
-		if c.global.globalR {
-			c.drop(out, v.at, "reservations", "xdhcpd has reservations in subnets only")
-		} else {
-			c.ignore(out, v.at, "reservations", "Kea uses them only with reservations-global")
-		}
-		for _, r := range v.list {
+	if len(c.topReservations) > 0 && c.copies == 0 && len(c.errs) == 0 {
+		c.ignore(out, at(d, "reservations"), "reservations", "no subnet uses them (reservations-global)")
+		for _, r := range c.topReservations {
 			c.isMap(&doc{}, r, "reservation")
 		}
 	}
@@ -242,10 +244,15 @@ func (c *converter) flexIDHook(out *doc, h *value) {
 		c.fail(p.get("identifier-expression").at, "%s: character %d: %s", src, err.at+1, err.msg)
 		return
 	}
-	c.flexID = flexIDs[operandName(e)]
-	if c.flexID == "" {
-		c.drop(out, p.at, "identifier-expression "+src, "reservations go by mac, client-id, circuit-id, remote-id or subscriber-id")
+	if c.flexID = flexIDs[operandName(e)]; c.flexID != "" {
+		return
 	}
+	s, why := c.bytes(e)
+	if why != "" {
+		c.drop(out, p.at, "identifier-expression "+src, why)
+		return
+	}
+	c.flexID, c.flexExpr = "flex-id", s
 }
 
 // operandName is what an operand looks at, for those that are looked at whole.
@@ -274,14 +281,19 @@ func (c *converter) globals(out *doc, d *value) {
 	out.add(d.at, "silent-reboot: true   # as Kea: no NAK for what it knows nothing of")
 	out.add(at(d, "decline-probation-period"), "decline-probation: %s", seconds(max(1, c.u32(d, "decline-probation-period", defaultProbation))))
 
-	identity := "client-id"
-	if !c.global.matchClientID {
-		identity = "mac"
+	c.hookIdentity = c.replaceClientID(d)
+	out.add(at(d, "match-client-id"), "identity: %s", c.identity(c.global.matchClientID))
+	if c.flexExpr != "" {
+		out.add(d.at, "flex-id: %s", quoted(c.flexExpr))
 	}
-	if hook := c.replaceClientID(d); hook != "" {
-		identity = hook
+	out.add(d.at, "option-order: [reservation, pool, subnet, shared-network, class, top]   # as Kea's")
+	out.add(d.at, "class-options-rank: place")
+	out.add(d.at, "without-list: basics")
+	out.add(d.at, "subnet-selection: true")
+	out.add(d.at, "echo-host-name: true")
+	if !c.flag(d, "echo-client-id", true) {
+		out.add(at(d, "echo-client-id"), "echo-client-id: false")
 	}
-	out.add(at(d, "match-client-id"), "identity: %s", identity)
 
 	order := keaIdentifiers[:4]
 	if v := d.get("host-reservation-identifiers"); v != nil && v.kind == kList {
@@ -308,7 +320,6 @@ func (c *converter) globals(out *doc, d *value) {
 		wait bool // the value that changes something
 		why  string
 	}{
-		{"echo-client-id", false, "the client identifier is always sent back (RFC 6842)"},
 		{"ip-reservations-unique", false, "an address can be reserved for one client"},
 		{"early-global-reservations-lookup", true, "reservations are in subnets"},
 	} {
@@ -334,6 +345,17 @@ func (c *converter) globals(out *doc, d *value) {
 	}
 }
 
+// identity is our word for match-client-id.
+func (c *converter) identity(matchClientID bool) string {
+	switch {
+	case c.hookIdentity != "":
+		return c.hookIdentity
+	case matchClientID:
+		return "client-id"
+	}
+	return "mac"
+}
+
 // replaceClientID is the identity that the hook flex_id makes.
 func (c *converter) replaceClientID(d *value) string {
 	for _, h := range c.list(d, "hooks-libraries") {
@@ -352,7 +374,7 @@ func (c *converter) identifier(kea string) identifier {
 	switch kea {
 	case "hw-address":
 		return "mac"
-	case "circuit-id", "client-id":
+	case "circuit-id", "client-id", "duid":
 		return identifier(kea)
 	case "flex-id":
 		return c.flexID
@@ -477,6 +499,9 @@ func (p params) lease() string {
 		if rebind > 0 {
 			s += ", rebind: " + seconds(rebind)
 		}
+	}
+	if !p.calculate {
+		s += ", default-timers: false"
 	}
 	low, high := p.bounds()
 	return s + ", min: " + seconds(low) + ", max: " + seconds(high) + "}"

@@ -430,7 +430,7 @@ func (c *converter) class6(out *doc, v *value) {
 
 // options6 reads option-data of DHCPv6.
 func (c *converter) options6(out *doc, v *value, defs *optDefs, level string) []optionLine {
-	all := c.given(out, v, defs)
+	all, _ := c.given(out, v, defs, level)
 	var lines []optionLine
 	vendors := map[string]*optionLine{} // by space
 	var order []string

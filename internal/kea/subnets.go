@@ -61,7 +61,7 @@ func (c *converter) network(out *doc, v *value, ids map[uint32]place, names map[
 	if p.authoritative != c.global.authoritative {
 		out.add(at(v, "authoritative"), "authoritative: %v", p.authoritative)
 	}
-	c.options1(out, c.place(c.options4(out, v, c.defs, "the shared network")), "")
+	c.options1(out, c.options4(out, v, c.defs, "the shared network"), "")
 	// Kea lets one subnet name the interface for all.
 	iface, ifaceAt := text(v, "interface"), at(v, "interface")
 	for _, s := range c.list(v, "subnet4") {
@@ -91,19 +91,6 @@ func (c *converter) network(out *doc, v *value, ids map[uint32]place, names map[
 type inNetwork struct {
 	relays  []string
 	classes []string
-}
-
-// place notes which options are set here.
-func (c *converter) place(lines []optionLine) []optionLine {
-	for _, l := range lines {
-		if _, ok := c.placed[l.code]; !ok {
-			if c.placed == nil {
-				c.placed = map[int]place{}
-			}
-			c.placed[l.code] = l.at
-		}
-	}
-	return lines
 }
 
 // link writes the interface whose clients are meant.
@@ -205,12 +192,9 @@ func (c *converter) subnet(out *doc, v *value, above params, ids map[uint32]plac
 		out.add(at(v, "authoritative"), "authoritative: %v", p.authoritative)
 	}
 	if p.matchClientID != c.global.matchClientID {
-		c.drop(out, at(v, "match-client-id"), "match-client-id", "what makes a client the same is said for the whole server (identity)")
+		out.add(at(v, "match-client-id"), "identity: %s", c.identity(p.matchClientID))
 	}
-	if p.globalR {
-		c.drop(out, at(v, "reservations-global"), "reservations-global", "xdhcpd has reservations in subnets only")
-	}
-	c.options1(out, c.place(c.options4(out, v, c.defs, "the subnet")), "")
+	c.options1(out, c.options4(out, v, c.defs, "the subnet"), "")
 	boot := func(key, ours, s string) {
 		if s != "" {
 			out.add(at(v, key), "%s: %s", ours, scalar(s))
@@ -248,7 +232,7 @@ func (c *converter) subnet(out *doc, v *value, above params, ids map[uint32]plac
 		out.add(v.at, "classes: %s", scalars(classes))
 	}
 	c.pools(out, v, prefix)
-	c.reservations(out, v, prefix, p.inSubnet)
+	c.reservations(out, v, prefix, p)
 }
 
 // span is a pool's addresses.
@@ -353,7 +337,7 @@ func (c *converter) pool(out *doc, el, pv *value, first, last uint32, prefix net
 	if first == last {
 		text = ip(first).String()
 	}
-	lines := c.place(c.options4(out, el, c.defs, "the pool"))
+	lines := c.options4(out, el, c.defs, "the pool")
 	classes := c.restrict(out, el)
 	if classes != nil && len(classes) == 0 {
 		c.use(nobody, el.at)

@@ -287,14 +287,11 @@ func (d *decision) find(bind bool) bool {
 		d.busy = d.busy || out == lease.Busy
 		return false
 	}
-	if bind {
-		if !d.bind(q, true) {
-			return false
-		}
+	switch {
+	case bind && d.bind(q, true):
 		d.leave(d.req.IA)
 		return true
-	}
-	if !d.within(q) {
+	case bind, !d.within(q):
 		d.Table.Withdraw(d.subnet.Scope, d.q.Client.DUID, d.req.IA, d.now)
 		return false
 	}

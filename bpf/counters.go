@@ -24,6 +24,7 @@ const (
 	V4Off     = dhcpCounterV4Off
 	V6Off     = dhcpCounterV6Off
 	VLANOff   = dhcpCounterVlanOff
+	Garbage   = dhcpCounterGarbage
 
 	// NumCounters is how many there are.
 	NumCounters = dhcpCounterCountersLen
@@ -46,6 +47,7 @@ var counterText = [NumCounters][2]string{
 	V4Off:     {"v4-off", "DHCPv4 for us while its steering is off; left to the kernel"},
 	V6Off:     {"v6-off", "DHCPv6 for us while its steering is off; left to the kernel"},
 	VLANOff:   {"vlan-off", "DHCP for us with a VLAN tag while steering of tagged frames is off; left to the kernel"},
+	Garbage:   {"garbage", "to our port and address, and no DHCP message begins there; dropped"},
 }
 
 // String names the counter as status and metrics do.

@@ -36,7 +36,8 @@ const (
 	dhcpCounterV4Off       dhcpCounter = 12
 	dhcpCounterV6Off       dhcpCounter = 13
 	dhcpCounterVlanOff     dhcpCounter = 14
-	dhcpCounterCountersLen dhcpCounter = 15
+	dhcpCounterGarbage     dhcpCounter = 15
+	dhcpCounterCountersLen dhcpCounter = 16
 )
 
 type dhcpSteer uint32

@@ -16,6 +16,7 @@ import (
 )
 
 const (
+	xdpDrop     = 1
 	xdpPass     = 2
 	xdpRedirect = 4
 )
@@ -33,6 +34,7 @@ const (
 	at4UDP     = atL3 + 20
 	at4Port    = at4UDP + 2
 	at4DHCP    = at4UDP + 8
+	at4Cookie  = at4DHCP + 236
 
 	at6Version = atL3
 	at6Next    = atL3 + 6
@@ -51,14 +53,18 @@ var ourAddrs = []netip.Prefix{
 	netip.MustParsePrefix("fe80::1/64"),
 }
 
-// discover is a broadcast DHCPv4 message from 0.0.0.0, its payload all 0xd4.
+// discover is a broadcast DHCPv4 message from 0.0.0.0: op, magic cookie, and all
+// else 0xd4.
 func discover() []byte {
 	b := []byte{
 		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0, 0, 0, 0, 1, 0x08, 0x00, // Ethernet
 		0x45, 0, 0x01, 0x48, 0, 0, 0, 0, 64, 17, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, // IPv4
 		0, 68, 0, 67, 0x01, 0x34, 0, 0, // UDP
 	}
-	return append(b, bytes.Repeat([]byte{0xd4}, 300)...)
+	b = append(b, bytes.Repeat([]byte{0xd4}, 300)...)
+	b[at4DHCP] = 1
+	copy(b[at4Cookie:], []byte{99, 130, 83, 99}) // RFC 2131 §3
+	return b
 }
 
 // solicit is a DHCPv6 message to All_DHCP_Relay_Agents_and_Servers.
@@ -112,7 +118,7 @@ type row struct {
 	name  string
 	base  func() []byte
 	muts  []mutation
-	want  Counter // Steered4 and Steered6 come with XDP_REDIRECT, others with XDP_PASS
+	want  Counter // decides on the verdict, too: see verdict
 	steer Steer   // 0: everything
 }
 
@@ -123,6 +129,17 @@ func (r row) frame() []byte {
 		b = m(b)
 	}
 	return b
+}
+
+// verdict is the one that comes with a counter.
+func verdict(c Counter) uint32 {
+	switch c {
+	case Steered4, Steered6:
+		return xdpRedirect
+	case Garbage:
+		return xdpDrop
+	}
+	return xdpPass
 }
 
 func muts(m ...mutation) []mutation { return m }
@@ -146,7 +163,26 @@ func next6(kind byte) mutation {
 var rows = []row{
 	{name: "plain", base: discover, want: Steered4},
 	{name: "padded to the minimum of Ethernet and more", base: discover, muts: muts(grow(400)), want: Steered4},
-	{name: "no payload at all", base: discover, muts: muts(cut(at4DHCP)), want: Steered4},
+	{name: "no payload at all", base: discover, muts: muts(cut(at4DHCP)), want: Garbage},
+
+	// What cannot be DHCP, though its address and port are ours.
+	{name: "ends before the cookie", base: discover, muts: muts(cut(at4Cookie)), want: Garbage},
+	{name: "ends within the cookie", base: discover, muts: muts(cut(at4Cookie + 3)), want: Garbage},
+	{name: "ends with the cookie", base: discover, muts: muts(cut(at4Cookie + 4)), want: Steered4},
+	{name: "another cookie", base: discover, muts: muts(set(at4Cookie+3, 98)), want: Garbage},
+	{name: "the cookie with its bytes swapped", base: discover, muts: muts(set(at4Cookie, 99, 83, 130, 99)), want: Garbage},
+	{name: "op 0", base: discover, muts: muts(set(at4DHCP, 0)), want: Garbage},
+	{name: "op 2, which the server itself refuses", base: discover, muts: muts(set(at4DHCP, 2)), want: Steered4},
+	{name: "op 3", base: discover, muts: muts(set(at4DHCP, 3)), want: Garbage},
+	{name: "garbage behind two tags", base: discover, muts: muts(set(at4Cookie, 0), tag(0x8100, 7), tag(0x88a8, 9)), want: Garbage},
+	{name: "garbage to our address", base: discover, muts: muts(set(at4Cookie, 0), to("10.0.0.1")), want: Garbage},
+	{name: "garbage to somebody behind us", base: discover, muts: muts(set(at4Cookie, 0), to("10.0.0.2")), want: NotOurs},
+	{name: "garbage with v4 steering off", base: discover, muts: muts(set(at4Cookie, 0)), want: V4Off, steer: SteerV6},
+	{name: "garbage to another port", base: discover, muts: muts(set(at4Cookie, 0), set(at4Port, 0, 68)), want: NotDHCP},
+	{name: "v6 type 0", base: solicit, muts: muts(set(at6DHCP, 0)), want: Garbage},
+	{name: "v6 ends within the transaction", base: solicit, muts: muts(cut(at6DHCP + 3)), want: Garbage},
+	{name: "v6 of four bytes", base: solicit, muts: muts(cut(at6DHCP + 4)), want: Steered6},
+	{name: "v6 garbage to somebody behind us", base: solicit, muts: muts(set(at6DHCP, 0), to("2001:db8::2")), want: NotOurs},
 
 	// VLAN tags, outermost last, since each goes in front of the others.
 	{name: "802.1Q", base: discover, muts: muts(tag(0x8100, 7)), want: Steered4},
@@ -243,7 +279,7 @@ var rows = []row{
 	{name: "v6 fragment to our address", base: solicit, muts: muts(next6(44), to("2001:db8::1")), want: ExtHeader},
 	{name: "v6 payload length 0", base: solicit, muts: muts(set(atL3+4, 0, 0)), want: Steered6},
 	{name: "v6 UDP length past the frame", base: solicit, muts: muts(set(at6UDP+4, 0xff, 0xff)), want: Steered6},
-	{name: "v6 no payload at all", base: solicit, muts: muts(cut(at6DHCP)), want: Steered6},
+	{name: "v6 no payload at all", base: solicit, muts: muts(cut(at6DHCP)), want: Garbage},
 	{name: "v6 as long as the ring takes", base: solicit, muts: muts(grow(1792)), want: Steered6},
 	{name: "v6 steering alone", base: solicit, want: Steered6, steer: SteerV6},
 	{name: "v6 to port 546", base: solicit, muts: muts(set(at6Port, 0x02, 0x22)), want: NotDHCP},
@@ -279,13 +315,13 @@ func truncations() []row {
 		end  int // of the headers
 		full Counter
 	}{
-		{"v4", discover, nil, at4DHCP, Steered4},
-		{"v4 802.1Q", discover, muts(tag(0x8100, 7)), at4DHCP + 4, Steered4},
-		{"v4 QinQ", discover, muts(tag(0x8100, 7), tag(0x88a8, 9)), at4DHCP + 8, Steered4},
+		{"v4", discover, nil, at4DHCP, Garbage},
+		{"v4 802.1Q", discover, muts(tag(0x8100, 7)), at4DHCP + 4, Garbage},
+		{"v4 QinQ", discover, muts(tag(0x8100, 7), tag(0x88a8, 9)), at4DHCP + 8, Garbage},
 		{"v4 options", discover, muts(options4(2)), at4UDP, IPOptions},
-		{"v6", solicit, nil, at6DHCP, Steered6},
-		{"v6 802.1Q", solicit, muts(tag(0x8100, 7)), at6DHCP + 4, Steered6},
-		{"v6 QinQ", solicit, muts(tag(0x8100, 7), tag(0x88a8, 9)), at6DHCP + 8, Steered6},
+		{"v6", solicit, nil, at6DHCP, Garbage},
+		{"v6 802.1Q", solicit, muts(tag(0x8100, 7)), at6DHCP + 4, Garbage},
+		{"v6 QinQ", solicit, muts(tag(0x8100, 7), tag(0x88a8, 9)), at6DHCP + 8, Garbage},
 		{"v6 hop-by-hop", solicit, muts(next6(0)), at6UDP, ExtHeader},
 	} {
 		for n := atL3; n <= shape.end+1; n++ {
@@ -312,11 +348,7 @@ func TestSteer(t *testing.T) {
 			p := loadWithSocket(t, variant.opts)
 			for _, r := range append(slices.Clone(rows), truncations()...) {
 				t.Run(r.name, func(t *testing.T) {
-					verdict := uint32(xdpPass)
-					if r.want == Steered4 || r.want == Steered6 {
-						verdict = xdpRedirect
-					}
-					p.expect(t, r.steer, r.frame(), verdict, r.want)
+					p.expect(t, r.steer, r.frame(), verdict(r.want), r.want)
 				})
 			}
 		})
@@ -374,7 +406,7 @@ func TestCountersHaveNames(t *testing.T) {
 		}
 		seen[c.String()] = c
 	}
-	if got := NumCounters.String(); got != "counter(15)" {
+	if got := NumCounters.String(); got != "counter(16)" {
 		t.Errorf("past the end: %q", got)
 	}
 }

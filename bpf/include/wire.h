@@ -72,4 +72,28 @@ struct udp {
 	__be16 sum;
 };
 
+struct bootp { /* RFC 2131 §2, up to the options */
+	__u8 op;
+	__u8 htype;
+	__u8 hlen;
+	__u8 hops;
+	__be32 xid;
+	__be16 secs;
+	__be16 flags;
+	__be32 addrs[4];
+	__u8 chaddr[16];
+	__u8 sname[64];
+	__u8 file[128];
+	__be32 cookie;
+};
+
+#define BOOTREQUEST 1
+#define BOOTREPLY 2
+#define DHCP_COOKIE 0x63825363
+
+struct dhcp6 { /* RFC 8415 §8; of a relayed message the first bytes: §9 */
+	__u8 type;
+	__u8 xid[3];
+};
+
 #endif

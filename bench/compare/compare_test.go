@@ -17,7 +17,7 @@ func small(t *testing.T, only, scenarios string) options {
 	t.Helper()
 	nettest.NeedRoot(t)
 	return options{only: only, scenarios: scenarios, bin: t.TempDir(), out: t.TempDir(), to: 200, step: 300 * time.Millisecond,
-		overload: 300 * time.Millisecond, renewers: 200, leases: 500, avalanche: 300}
+		overload: 300 * time.Millisecond, renewers: 200, leases: 500, avalanche: 300, flood: 300 * time.Millisecond}
 }
 
 func read(t *testing.T, o options, name string) string {

@@ -47,6 +47,7 @@ type options struct {
 	renewers        int
 	leases          int
 	avalanche       int
+	flood           time.Duration
 }
 
 func main() {
@@ -62,6 +63,7 @@ func main() {
 	flag.IntVar(&o.renewers, "renewers", 50_000, "clients that renew; 2000 where the server takes a few hundred a second")
 	flag.IntVar(&o.leases, "leases", 1_000_000, "leases of a restart")
 	flag.IntVar(&o.avalanche, "avalanche", 200_000, "clients of an avalanche")
+	flag.DurationVar(&o.flood, "flood", 5*time.Second, "how long the loads before and beside a flood last")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "compare: what is %q? see -help\n", flag.Arg(0))

@@ -22,6 +22,8 @@ var scenarios = []*scenario{
 	{name: "overload", family: 4, about: "twice its own highest rate of `dora` is offered: goodput, and the REQUESTs of clients with an OFFER",
 		fit: func(c *contender) bool { return c.ours || c.name == kea }, ask: overload},
 	{name: "avalanche", family: 4, about: "all clients boot at once and send again as RFC 2131 says: time until everybody has a lease", ask: avalanche},
+	{name: "flood", family: 4, about: "20,000 DORA/s (or half of its highest rate) beside a flood of garbage to the same port",
+		fit: func(c *contender) bool { return c.ours || c.name == kea }, ask: flooded},
 	{name: "restart", family: 4, about: "start with leases from before: time until the first ACK, memory for each lease",
 		fit: func(c *contender) bool { return c.adopt != nil }, ask: restart},
 }

@@ -6,6 +6,7 @@
 //	xdhcpbench run -i eth1 …      one load: a rate, a number under way, or all at once
 //	xdhcpbench ramp -i eth1 …     the highest rate at a drop limit, and a plot
 //	xdhcpbench stub -i eth1 …     a server without state, to measure the generator itself
+//	xdhcpbench flood -i eth1 …    millions of frames a second, of garbage or of DISCOVERs
 package main
 
 import (
@@ -21,9 +22,10 @@ import (
 
 // cli is the command line. Each command has a file of its own.
 type cli struct {
-	Run  runCmd  `cmd:"" help:"Offer one load and report."`
-	Ramp rampCmd `cmd:"" help:"Find the highest rate at a drop limit."`
-	Stub stubCmd `cmd:"" help:"Answer clients without any state."`
+	Run   runCmd   `cmd:"" help:"Offer one load and report."`
+	Ramp  rampCmd  `cmd:"" help:"Find the highest rate at a drop limit."`
+	Stub  stubCmd  `cmd:"" help:"Answer clients without any state."`
+	Flood floodCmd `cmd:"" help:"Send frames that nobody answers, as many as one core can."`
 }
 
 // env is what commands see of the world.

@@ -19,6 +19,8 @@ type Seq uint64
 // seqPlaces is more than the changes that a group can have: it has 1 MiB.
 const seqPlaces = 16
 
+const lastPlace = 1<<seqPlaces - 1
+
 func seqOf(group uint64, place int) Seq { return Seq(group<<seqPlaces | uint64(place)) }
 
 func (s Seq) group() uint64 { return uint64(s) >> seqPlaces }
@@ -57,7 +59,7 @@ func (j *Journal) Watch(after Seq) (*Watch, error) {
 }
 
 // Last is the newest durable change's group: a Watch after it sees what comes.
-func (j *Journal) Last() Seq { return seqOf(j.tail.Load().seq, 1<<seqPlaces-1) }
+func (j *Journal) Last() Seq { return seqOf(j.tail.Load().seq, lastPlace) }
 
 // OpenWatch reads the changes of a state directory whose server does not run.
 func OpenWatch(dir string, after Seq) (*Watch, error) {
@@ -94,6 +96,11 @@ func (w *Watch) begin(fs vfs.FS, after Seq) error {
 			w.r.id = s.log
 		}
 	}
+	// The group that is needed first: that of after, unless all of it was seen.
+	need := after.group()
+	if after == seqOf(need, lastPlace) || need == 0 {
+		need++
+	}
 	// The newest segment that begins early enough; it may have no group yet.
 	for i := len(l.segs) - 1; i >= 0; i-- {
 		w.r.at = history.Position{Segment: l.segs[i].index, Offset: page}
@@ -102,12 +109,8 @@ func (w *Watch) begin(fs vfs.FS, after Seq) error {
 			return fmt.Errorf("journal: watch: %w", err)
 		}
 		switch {
-		case first != 0 && first <= after.group()+1, first == 1:
-			// It begins with the group that a Seq in the middle is of.
-			w.r.at.Seq = max(after.group(), 1) - 1
-			if w.r.at.Seq < first-1 {
-				w.r.at.Seq = first - 1
-			}
+		case first != 0 && first <= need:
+			w.r.at.Seq = need - 1
 			return nil
 		case first != 0 && i == 0:
 			return &GoneError{After: after, First: seqOf(first, 1)}

@@ -4,7 +4,9 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -17,13 +19,17 @@ import (
 // server does, and returns the client and what the journal had promised.
 func shortLife(fs *errfs.FS, snapshotAt func(start, i int) bool) (*client, *model) {
 	c := newClient(1)
+	return c, c.live(fs, snapshotAt)
+}
+
+func (c *client) live(fs *errfs.FS, snapshotAt func(start, i int) bool) *model {
 	for start := range 2 {
 		o := small(fs)
 		o.Linger = time.Millisecond // groups end at a page, batches go over two
 		recovered := newModel()
 		j, _, err := Open("state", recovered, o)
 		if err != nil {
-			return c, c.promised
+			return c.promised
 		}
 		if start > 0 {
 			for _, b := range c.batches {
@@ -44,7 +50,7 @@ func shortLife(fs *errfs.FS, snapshotAt func(start, i int) bool) (*client, *mode
 			c.promise(j)
 			if err != nil {
 				j.Close()
-				return c, c.promised
+				return c.promised
 			}
 			if snapshotAt(start, i) {
 				if err := j.Snapshot(context.Background()); err != nil {
@@ -54,7 +60,7 @@ func shortLife(fs *errfs.FS, snapshotAt func(start, i int) bool) (*client, *mode
 		}
 		j.Close()
 	}
-	return c, c.promised
+	return c.promised
 }
 
 // late takes two snapshots, each near the end of a start.
@@ -167,4 +173,90 @@ func recoverTwice(t *testing.T, name string, fs *errfs.FS, c *client, least *mod
 			t.Fatalf("%s: the second recovery found version %d of %v, the first had found %d", name, got.Version, a, want.Version)
 		}
 	}
+}
+
+// A disk that lies: one write is put off beyond its sync, and beyond all later ones,
+// and at some time after it the power goes. No program can keep what it was lied to
+// about. But the log has no silent hole: either all that was promised is there
+// (the write got there after all, or a snapshot has what was in it); or it ends at that
+// write, with all that was promised before it and nothing from behind it; or the server
+// refuses to start.
+func TestAWriteThatIsPutOffBeyondItsSync(t *testing.T) {
+	healthy := errfs.New()
+	kinds := []errfs.Kind{0}
+	healthy.Inject = func(op errfs.Op) errfs.Fault {
+		kinds = append(kinds, op.Kind)
+		return errfs.None
+	}
+	shortLife(healthy, late)
+	every := 1
+	if invariants.Enabled {
+		every = 7
+	}
+	outcomes := map[string]int{}
+	for n := 1; n < len(kinds); n += every {
+		if kinds[n] != errfs.Write {
+			continue
+		}
+		for _, wait := range []int{1, 2, 3, 4, 8, 30, len(kinds)} {
+			fs := errfs.New()
+			c := newClient(1)
+			before, with := newModel(), newModel() // what was promised before the write; all that can be in it
+			var hit errfs.Op
+			fs.Inject = func(op errfs.Op) errfs.Fault {
+				switch op.N {
+				case n:
+					hit = op
+					before.m, with.m = maps.Clone(c.promised.m), maps.Clone(c.table.m)
+					return errfs.Late
+				case n + wait:
+					return errfs.PowerCut
+				}
+				return errfs.None
+			}
+			least := c.live(fs, late)
+			for _, crash := range crashes {
+				name := fmt.Sprintf("operation %d (%v %s) put off, power lost at %d, %s", n, hit.Kind, hit.Name, n+wait, crash.name)
+				got := newModel()
+				j, _, err := Open("state", got, small(fs.Crash(crash.names, crash.keep)))
+				if err != nil {
+					if damage := new(DamageError); !errors.As(err, &damage) {
+						t.Fatalf("%s: %v", name, err)
+					}
+					outcomes["refused"]++
+					continue
+				}
+				j.Close()
+				switch {
+				case !got.behind(least):
+					outcomes["all there"]++
+					c.check(t, least, got)
+				case !with.behind(got):
+					outcomes["cut"]++
+					c.check(t, before, got)
+				default:
+					t.Errorf("%s: there is a hole: something promised is missing, and something later is there", name)
+				}
+				if t.Failed() {
+					t.Fatal(name)
+				}
+			}
+		}
+	}
+	t.Log(outcomes)
+	for _, o := range []string{"all there", "cut", "refused"} {
+		if outcomes[o] == 0 {
+			t.Errorf("the outcome %q never came about: %v", o, outcomes)
+		}
+	}
+}
+
+// behind reports whether the model lacks a change that another one has.
+func (m *model) behind(o *model) bool {
+	for a, c := range o.m {
+		if m.m[a].Version < c.Version {
+			return true
+		}
+	}
+	return false
 }

@@ -10,7 +10,8 @@
 // not synced: a disk may write them in any order, or not at all.
 //
 // A Sync that fails drops what it was to make durable, and later ones succeed
-// without it, as Linux does; code that retries Sync loses data here.
+// without it, as Linux does; code that retries Sync loses data here. A write that is
+// Late shows what a disk does that says that a write is safe before it is.
 package errfs
 
 import (
@@ -60,6 +61,7 @@ const (
 	Short          // a write stops half way, in the middle of a sector, with EIO
 	NoSpace        // ENOSPC, and nothing happens
 	PowerCut       // the call begins (a write stays unsynced), and nothing works after it
+	Late           // a write that no Sync waits for, though each says so: the disk puts it off
 )
 
 // ErrPower is what every call returns after the power was cut.
@@ -71,6 +73,15 @@ const Sector = 512
 type write struct {
 	off  int64
 	data []byte
+	late bool
+}
+
+// sectors are what may survive of a write one by one.
+func (w write) sectors() (all []write) {
+	for o := 0; o < len(w.data); o += Sector {
+		all = append(all, write{w.off + int64(o), w.data[o:min(o+Sector, len(w.data))], w.late})
+	}
+	return all
 }
 
 type inode struct {
@@ -184,6 +195,9 @@ func (f *FS) begin(k Kind, name string, n int) (Fault, error) {
 	}
 	if fault == Short && k != Write {
 		fault = Fail
+	}
+	if fault == Late && k != Write {
+		fault = None
 	}
 	switch fault {
 	case Fail:
@@ -363,21 +377,21 @@ func (h *file) WriteAt(p []byte, off int64) (int, error) {
 	defer h.fs.mu.Unlock()
 	fault, err := h.fs.begin(Write, h.in.name, len(p))
 	switch fault {
-	case None, PowerCut:
-		h.in.write(p, off)
+	case None, PowerCut, Late:
+		h.in.write(p, off, fault == Late)
 		return len(p), err
 	case Short:
 		n := len(p)/2 + 1
-		h.in.write(p[:n], off)
+		h.in.write(p[:n], off, false)
 		return n, &os.PathError{Op: "write", Path: h.in.name, Err: syscall.EIO}
 	}
 	return 0, err
 }
 
-func (in *inode) write(p []byte, off int64) {
+func (in *inode) write(p []byte, off int64, late bool) {
 	data := slices.Clone(p)
 	in.seen = put(in.seen, off, data)
-	in.pending = append(in.pending, write{off, data})
+	in.pending = append(in.pending, write{off, data, late})
 }
 
 func (h *file) Sync() error {
@@ -386,10 +400,19 @@ func (h *file) Sync() error {
 	fault, err := h.fs.begin(Sync, h.in.name, 0)
 	switch {
 	case err == nil:
+		var late []write
 		for _, w := range h.in.pending {
+			if w.late {
+				late = append(late, w.sectors()...)
+				continue
+			}
 			h.in.disk = put(h.in.disk, w.off, w.data)
+			// What was written later to the same place takes the place of what is late.
+			late = slices.DeleteFunc(late, func(l write) bool {
+				return l.off < w.off+int64(len(w.data)) && w.off < l.off+int64(len(l.data))
+			})
 		}
-		h.in.pending = nil
+		h.in.pending = late
 	case fault == Fail && !h.fs.off:
 		h.in.pending = nil
 	}

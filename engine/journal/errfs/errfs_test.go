@@ -75,6 +75,33 @@ func TestAFailedSyncLosesData(t *testing.T) {
 	}
 }
 
+// A late write outlives the sync that should have saved it, and what came after it
+// may be on the disk without it.
+func TestALateWriteIsPassedByItsSync(t *testing.T) {
+	f := New()
+	h, _ := f.Create("a")
+	f.SyncDir(".")
+	f.Inject = func(op Op) Fault {
+		if op.Kind == Write && op.N == 3 {
+			return Late
+		}
+		return None
+	}
+	h.WriteAt(pageOf('1'), 0)
+	h.Sync()
+	h.WriteAt(pageOf('2'), vfs.Align)
+	h.Sync()
+	if got := content(t, f, "a"); !bytes.Equal(got, append(pageOf('1'), pageOf('2')...)) {
+		t.Error("a late write is not seen")
+	}
+	if got := content(t, f.Crash(false, nil), "a"); !bytes.Equal(got, append(pageOf(0), pageOf('2')...)) {
+		t.Errorf("after the crash: %.10q", got)
+	}
+	if got := content(t, f.Crash(false, func(int) bool { return true }), "a"); !bytes.Equal(got, append(pageOf('1'), pageOf('2')...)) {
+		t.Errorf("after a crash that came late: %.10q", got)
+	}
+}
+
 func TestFaults(t *testing.T) {
 	for fault, want := range map[Fault]error{Fail: syscall.EIO, Short: syscall.EIO, NoSpace: syscall.ENOSPC, PowerCut: ErrPower} {
 		f := New()

@@ -42,7 +42,11 @@ func openOurs(dir string, c config) (store, error) {
 			return nil, err
 		}
 	}
-	s, err := start(dir, fakeTable(c.snapshot), o)
+	t, err := newFullTable(c.snapshot)
+	if err != nil {
+		return nil, err
+	}
+	s, err := start(dir, t, o)
 	if err == nil && c.snapshot > 0 {
 		go func() {
 			for s.ctx.Err() == nil {

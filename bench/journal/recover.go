@@ -32,11 +32,8 @@ func recovery(c config, n int) error {
 		cpu := cpuTime()
 		var t journal.Table = fakeTable(0)
 		if what != "nothing" {
-			table, err := lease.New(lease.Options{})
+			table, err := emptyTable()
 			if err != nil {
-				return err
-			}
-			if err := table.Reconfigure(lease.Layout{Pools: []lease.Pool{{Scope: 1, Name: "p", Ranges: []lease.Range{{First: 0x0a000000, Last: 0x0affffff}}}}}); err != nil {
 				return err
 			}
 			t = table
@@ -61,6 +58,38 @@ func recovery(c config, n int) error {
 	}
 	return nil
 }
+
+// emptyTable has a pool of 10.0.0.0/8.
+func emptyTable() (*lease.Table, error) {
+	t, err := lease.New(lease.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return t, t.Reconfigure(lease.Layout{Pools: []lease.Pool{{Scope: 1, Name: "p", Ranges: []lease.Range{{First: 0x0a000000, Last: 0x0affffff}}}}})
+}
+
+// fullTable is a table with n leases, to take snapshots of: what is in the log is not
+// applied to it.
+type fullTable struct{ *lease.Table }
+
+func newFullTable(n int) (journal.Table, error) {
+	t, err := emptyTable()
+	if err != nil {
+		return nil, err
+	}
+	g := newGrants(0)
+	var rec []byte
+	for i := range uint64(n) {
+		rec = g.at(uint32(i*2654435761%uint64(n)), 1).AppendTo(rec[:0]) // see leases
+		if err := t.Apply(rec); err != nil {
+			return nil, err
+		}
+	}
+	return fullTable{t}, nil
+}
+
+func (fullTable) Apply([]byte) error  { return nil }
+func (fullTable) ExpectChange([]byte) {}
 
 // leases is a table that has n leases from 10.0.0.0 on. It is walked as a table is that
 // has been in use: in an order that has nothing to do with the addresses.

@@ -265,7 +265,6 @@ func BenchmarkCodec(b *testing.B) {
 		if why := r.h.why; why != frame.OK {
 			b.Fatal(why)
 		}
-		r.h.ask(&f)
 		r.h.answer = a
 		if why := r.h.encode(&f); why != frame.OK || dhcp4.Msg(f.Data[42:]).Op() != dhcp4.BootReply {
 			b.Fatal(why)

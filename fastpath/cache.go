@@ -10,6 +10,7 @@ import (
 
 	"xdhcp/engine/exchange"
 	"xdhcp/engine/policy"
+	"xdhcp/internal/wire/eth"
 )
 
 const (
@@ -35,12 +36,14 @@ type cache struct {
 	lines [buckets * ways][lineSize]byte // request list, then block
 	codes policy.Codes
 	spill [maxBlock]byte
+	sum   uint32 // Internet checksum sum of the block that was last returned
 }
 
 // tag says what a line holds.
 type tag struct {
 	set    *policy.OptionSet // nil: the line is free
-	sum    uint32            // of the request list
+	hash   uint32            // of the request list
+	sum    uint16            // Internet checksum sum of the block
 	nBlock uint16
 	nPRL   uint8
 	used   bool // since the hand last passed
@@ -55,15 +58,16 @@ func (c *cache) reset() { c.tags = [buckets][ways]tag{} }
 // bytes are valid until the next call. salt spreads the sets over the buckets.
 // ok is false when they do not fit in a datagram.
 func (c *cache) block(set *policy.OptionSet, salt uint32, prl []byte) (block []byte, ok bool) {
-	sum := c.hash(uint64(salt), prl)
-	bucket := int(sum >> 40 % buckets)
+	hash := c.hash(uint64(salt), prl)
+	bucket := int(hash >> 40 % buckets)
 	tags := &c.tags[bucket]
 	for i := range tags {
 		t := &tags[i]
-		if t.set == set && t.sum == uint32(sum) && int(t.nPRL) == len(prl) {
+		if t.set == set && t.hash == uint32(hash) && int(t.nPRL) == len(prl) {
 			line := &c.lines[bucket*ways+i]
 			if bytes.Equal(line[:t.nPRL], prl) {
 				t.used = true
+				c.sum = uint32(t.sum)
 				return line[t.nPRL : int(t.nPRL)+int(t.nBlock)], true
 			}
 		}
@@ -79,7 +83,7 @@ func (c *cache) block(set *policy.OptionSet, salt uint32, prl []byte) (block []b
 	i := c.victim(bucket)
 	line := &c.lines[bucket*ways+i]
 	copy(line[copy(line[:], prl):], block)
-	tags[i] = tag{set: set, sum: uint32(sum), nBlock: uint16(n), nPRL: uint8(len(prl))}
+	tags[i] = tag{set: set, hash: uint32(hash), sum: uint16(c.sum), nBlock: uint16(n), nPRL: uint8(len(prl))}
 	return block, true
 }
 
@@ -97,6 +101,7 @@ func (c *cache) assemble(set *policy.OptionSet, prl []byte, own *exchange.Own) (
 		}
 		n += copy(c.spill[n:], e)
 	}
+	c.sum = uint32(eth.Fold(eth.Sum(c.spill[:n], 0)))
 	return c.spill[:n], true
 }
 

@@ -30,14 +30,12 @@ type Handler struct {
 	alone   parsed
 	ahead   lookAhead
 
-	query     exchange.Query
-	seldom    bool // the last query had options of askSeldom
-	answer    exchange.Answer
-	headers   eth.Headers4
-	relayPort bool // sub-option 19: answer to the relay's source port (RFC 8357)
-	cache     cache
-	six       six                 // DHCPv6
-	echo      [2 * (2 + 255)]byte // options 61 and 82 of the request
+	room    exchange.Room // of all queries
+	answer  exchange.Answer
+	headers eth.Headers4
+	cache   cache
+	six     six                 // DHCPv6
+	echo    [2 * (2 + 255)]byte // options 61 and 82 of the request
 }
 
 var _ worker.Handler = (*Handler)(nil)
@@ -47,6 +45,10 @@ var _ worker.Handler = (*Handler)(nil)
 func New(server *exchange.Server, source *atomic.Pointer[policy.Policy]) *Handler {
 	h := &Handler{server: server, source: source}
 	h.parsed = &h.alone
+	h.alone.query.Room = &h.room
+	for i := range h.ahead.parsed {
+		h.ahead.parsed[i].query.Room = &h.room
+	}
 	h.cache.init()
 	return h
 }
@@ -78,7 +80,6 @@ func (h *Handler) Handle(f *frame.Frame, b *lease.Batch) (frame.Verdict, frame.R
 	if why != frame.OK {
 		return verdict(why), why, 0
 	}
-	h.ask(f)
 	h.server.Decide4(h.policy, &h.query, h.now, b, &h.answer)
 	if h.answer.Type == 0 {
 		return verdict(h.answer.Reason), h.answer.Reason, 0

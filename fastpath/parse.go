@@ -3,6 +3,7 @@
 package fastpath
 
 import (
+	"xdhcp/engine/exchange"
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease"
 	"xdhcp/internal/wire/dhcp4"
@@ -20,10 +21,14 @@ type parsed struct {
 	msg     dhcp4.Msg
 	layers  eth.Layers
 	options dhcp4.Options
+
+	query     exchange.Query
+	seldom    bool // the last query here had options of askSeldom
+	relayPort bool // sub-option 19: answer to the relay's source port (RFC 8357)
 }
 
 // parse proves that f is a message that this path takes, finds its options and
-// its type, and says so in h.parsed.
+// its type, asks for them, and says so in h.parsed.
 func (h *Handler) parse(f *frame.Frame) {
 	p := h.parsed
 	p.size = len(f.Data)
@@ -31,13 +36,19 @@ func (h *Handler) parse(f *frame.Frame) {
 		p.at = &f.Data[0]
 	}
 	p.why = p.read(f)
-	if p.why == frame.OK && !p.v6 && int(f.Port) >= len(h.policy.Ports) {
+	if p.why != frame.OK || p.v6 {
+		return
+	}
+	if int(f.Port) >= len(h.policy.Ports) {
 		// The policy in force no longer has the interface; its socket is closing.
 		p.why = frame.NoSubnet
+		return
 	}
-	if p.why == frame.OK && !p.v6 && h.policy.ForceRenew && p.options.Has(dhcp4.OptForceRenewNonce) {
+	if h.policy.ForceRenew && p.options.Has(dhcp4.OptForceRenewNonce) {
 		p.why = frame.PuntOption // the answer needs cryptography, and few send it
+		return
 	}
+	p.ask(f)
 }
 
 func (p *parsed) read(f *frame.Frame) frame.Reason {
@@ -86,11 +97,11 @@ func (p *parsed) read(f *frame.Frame) frame.Reason {
 	return frame.OK
 }
 
-// ask fills h.query from the message. All fields are set: the query is used
+// ask fills p.query from the message. All fields are set: the query is used
 // again for every packet.
-func (h *Handler) ask(f *frame.Frame) {
-	q, o, l, m := &h.query, &h.options, &h.layers, h.msg
-	q.Type = h.typ
+func (p *parsed) ask(f *frame.Frame) {
+	q, o, l, m := &p.query, &p.options, &p.layers, p.msg
+	q.Type = p.typ
 	q.HType = m.HType()
 	q.Hops = m.Hops()
 	q.Flags = m.Flags()
@@ -109,15 +120,12 @@ func (h *Handler) ask(f *frame.Frame) {
 	q.Requested = lease.IP4(v)
 	v, q.HasServerID = o.U32(m, dhcp4.OptServerID)
 	q.ServerID = lease.IP4(v)
-	q.WantTime, q.HasTime = o.U32(m, dhcp4.OptLeaseTime)
-	v, _ = o.U32(m, dhcp4.OptSubnetSelection)
-	q.SubnetSelection = lease.IP4(v)
-	q.MaxSize, _ = o.U16(m, dhcp4.OptMaxSize)
 	q.PRL, _ = o.Get(m, dhcp4.OptParameterList)
+	q.MaxSize, _ = o.U16(m, dhcp4.OptMaxSize)
 	q.VendorClass, _ = o.Get(m, dhcp4.OptVendorClass)
-	if any := meets(o.Present(), &seldom); any || h.seldom {
-		h.askSeldom()
-		h.seldom = any
+	if any := meets(o.Present(), &seldom); any || p.seldom {
+		p.askSeldom()
+		p.seldom = any
 	}
 	// q.Options stays nil: expressions are the slow path's (PuntClass).
 
@@ -130,16 +138,19 @@ func (h *Handler) ask(f *frame.Frame) {
 		c.Host = c.Host[:lease.MaxHost]
 	}
 	c.Relay, _ = o.Get(m, dhcp4.OptRelay)
-	q.LinkSelection, q.ServerOverride, h.relayPort = 0, 0, false
+	q.LinkSelection, q.ServerOverride, p.relayPort = 0, 0, false
 	if len(c.Relay) > 0 {
-		h.askRelay(c.Relay)
+		p.askRelay(c.Relay)
 	}
 }
 
 // askSeldom fills the fields from options that most messages lack. It is skipped
 // when neither this message nor the last one to be asked about has any.
-func (h *Handler) askSeldom() {
-	q, o, m := &h.query, &h.options, h.msg
+func (p *parsed) askSeldom() {
+	q, o, m := &p.query, &p.options, p.msg
+	q.WantTime, q.HasTime = o.U32(m, dhcp4.OptLeaseTime)
+	v, _ := o.U32(m, dhcp4.OptSubnetSelection)
+	q.SubnetSelection = lease.IP4(v)
 	q.UserClass, _ = o.Get(m, dhcp4.OptUserClass)
 	q.VendorIdent, _ = o.Get(m, dhcp4.OptVIVendorClass)
 	q.VendorInfo, _ = o.Get(m, dhcp4.OptVIVendorOpts)
@@ -152,11 +163,11 @@ func (h *Handler) askSeldom() {
 }
 
 // seldom is the options of askSeldom.
-var seldom = newSet(43, 43, 77, 77, 80, 81, 93, 93, 116, 116, 124, 125, 221, 221)
+var seldom = newSet(43, 43, 51, 51, 77, 77, 80, 81, 93, 93, 116, 116, 118, 118, 124, 125, 221, 221)
 
 // askRelay reads the sub-options that say something about the answer. Their
 // lengths are right, and of several the first counts.
-func (h *Handler) askRelay(relay dhcp4.Relay) {
+func (p *parsed) askRelay(relay dhcp4.Relay) {
 	link, override := false, false
 	for {
 		code, data, rest, ok := relay.Next()
@@ -165,11 +176,11 @@ func (h *Handler) askRelay(relay dhcp4.Relay) {
 		}
 		switch {
 		case code == dhcp4.SubLinkSelection && !link:
-			h.query.LinkSelection, link = lease.IP4From(data), true
+			p.query.LinkSelection, link = lease.IP4From(data), true
 		case code == dhcp4.SubServerOverride && !override:
-			h.query.ServerOverride, override = lease.IP4From(data), true
+			p.query.ServerOverride, override = lease.IP4From(data), true
 		case code == dhcp4.SubRelayPort:
-			h.relayPort = true
+			p.relayPort = true
 		}
 		relay = rest
 	}

@@ -6,7 +6,6 @@ import (
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease"
 	"xdhcp/engine/policy"
-	"xdhcp/internal/wire/dhcp4"
 )
 
 // stride is how many frames are parsed ahead: enough that their waits for memory
@@ -71,7 +70,6 @@ func (h *Handler) look() {
 		case h.names() != 0:
 			table.Expect(0, &l.nobody, h.names())
 		default:
-			h.ask(&fs[i])
 			if scope, ok := h.scope(); ok {
 				hints = append(hints, table.Expect(scope, &h.query.Client, 0))
 			}
@@ -86,10 +84,10 @@ func (h *Handler) look() {
 // names is the address that the message is about, if it says so: in option 50
 // or in ciaddr. The table finds it without knowing the client.
 func (h *Handler) names() lease.IP4 {
-	if a, ok := h.options.U32(h.msg, dhcp4.OptRequestedIP); ok {
-		return lease.IP4(a)
+	if q := &h.query; q.Requested != 0 {
+		return q.Requested
 	}
-	return lease.IP4(h.msg.Ciaddr())
+	return h.query.Ciaddr
 }
 
 // scope is where exchange will look for the client, who is identified.

@@ -3,6 +3,8 @@
 package fastpath
 
 import (
+	"encoding/binary"
+
 	"xdhcp/engine/exchange"
 	"xdhcp/engine/frame"
 	"xdhcp/engine/policy"
@@ -46,44 +48,84 @@ func (h *Handler) encode(f *frame.Frame) frame.Reason {
 	// The class lies in what is about to be overwritten.
 	continued := len(block) > 2+255 && policy.IsMicrosoft(q.VendorClass)
 	own := a.Own.Encoded()
-	echo := h.keep(m)
+	echo, echoSum := h.keep(m)
 
 	if max(dhcp4.OffOptions+h.optionsLen(len(block)+len(own)+len(echo)), dhcp4.LenBootp) > room {
 		return frame.PuntNoFit
 	}
 
 	m = dhcp4.Msg(data[start : start+room : start+room])
-	header(m, a)
-	w := dhcp4.NewWriter(m[dhcp4.OffOptions:])
-	w.PutU8(dhcp4.OptMessageType, a.Type)
-	w.PutU32(dhcp4.OptServerID, uint32(a.ServerID))
-	if a.HasTimes {
-		w.PutU32(dhcp4.OptLeaseTime, a.Valid)
-		if a.Renew != 0 {
-			w.PutU32(dhcp4.OptRenewTime, a.Renew)
-		}
-		if a.Rebind != 0 {
-			w.PutU32(dhcp4.OptRebindTime, a.Rebind)
-		}
-	}
-	at := w.Len()
-	w.PutBlock(block)
+	var sum eth.Tally
+	sum.Add(0, header(m, a))
+	n := dhcp4.OffOptions + fixed(m[dhcp4.OffOptions:], a, &sum)
+	at := n
+	n += copy(m[n:], block)
 	if continued {
-		continueOptions(m[dhcp4.OffOptions+at : dhcp4.OffOptions+at+len(block)])
+		continueOptions(m[at:n])
+		h.cache.sum = eth.Sum(m[at:n], 0)
 	}
-	w.PutBlock(own)
-	if a.EchoSubnetSelection {
-		w.PutU32(dhcp4.OptSubnetSelection, uint32(q.SubnetSelection))
+	if len(block) > 0 {
+		sum.Add(at, h.cache.sum)
 	}
-	if a.Message != "" {
-		w.PutString(dhcp4.OptMessage, a.Message)
+	if len(own) > 0 || a.EchoSubnetSelection || a.Message != "" {
+		at = n
+		w := dhcp4.NewWriter(m[n:])
+		w.PutBlock(own)
+		if a.EchoSubnetSelection {
+			w.PutU32(dhcp4.OptSubnetSelection, uint32(q.SubnetSelection))
+		}
+		if a.Message != "" {
+			w.PutString(dhcp4.OptMessage, a.Message)
+		}
+		n += w.Len()
+		sum.Add(at, eth.Sum(m[at:n], 0))
 	}
-	w.PutBlock(echo)
-	n, _ := w.End(dhcp4.LenBootp - dhcp4.OffOptions)
+	if len(echo) > 0 {
+		sum.Add(n, echoSum)
+		n += copy(m[n:], echo)
+	}
+	m[n] = dhcp4.OptEnd
+	sum.Add(n, dhcp4.OptEnd<<8)
+	n++
+	if n < dhcp4.LenBootp {
+		clear(m[n:dhcp4.LenBootp])
+		n = dhcp4.LenBootp
+	}
 
 	h.address(f.Port, data)
-	f.Data = data[:eth.BuildUDP4(data, &h.layers, &h.headers, dhcp4.OffOptions+n)]
+	f.Data = data[:eth.BuildUDP4Sum(data, &h.layers, &h.headers, n, sum.Sum())]
 	return frame.OK
+}
+
+// fixed writes the options that nearly every answer begins with, and returns
+// their length. optionsLen has found room for them, and a BOOTP message has room
+// behind them.
+//
+// Each is one store, of eight bytes where the option has six: what is too much
+// lies under the next one. They begin at odd offsets, but for the first.
+func fixed(to []byte, a *exchange.Answer, sum *eth.Tally) int {
+	p := (*[dhcp4.LenBootp - dhcp4.OffOptions]byte)(to)
+	p[0], p[1], p[2] = dhcp4.OptMessageType, 1, a.Type
+	sum.Add(0, dhcp4.OptMessageType<<8+1+uint32(a.Type)<<8)
+	put := func(n int, code uint32, v uint32) {
+		binary.BigEndian.PutUint64(p[n:n+8], uint64(code)<<56|4<<48|uint64(v)<<16)
+		sum.Add(1, code<<8+4+v>>16+v&0xffff)
+	}
+	put(3, dhcp4.OptServerID, uint32(a.ServerID))
+	if !a.HasTimes {
+		return 9
+	}
+	put(9, dhcp4.OptLeaseTime, a.Valid)
+	n := 15
+	if a.Renew != 0 {
+		put(15, dhcp4.OptRenewTime, a.Renew)
+		n = 21
+	}
+	if a.Rebind != 0 {
+		put(n, dhcp4.OptRebindTime, a.Rebind)
+		n += 6
+	}
+	return n
 }
 
 // continueOptions turns the second and later parts of each split option of a
@@ -109,22 +151,33 @@ func maxMessage(option57 uint16) int {
 }
 
 // keep puts what is echoed aside, since it comes out of the request's options,
-// over which the reply's are about to be written. RFC 6842 §3: the client
-// identifier goes back as it came. RFC 3046 §2.2: so does the relay's
+// over which the reply's are about to be written, and sums it. RFC 6842 §3: the
+// client identifier goes back as it came. RFC 3046 §2.2: so does the relay's
 // information, as the last option.
-func (h *Handler) keep(m dhcp4.Msg) []byte {
-	a, n := &h.answer, 0
+func (h *Handler) keep(m dhcp4.Msg) (echo []byte, sum uint32) {
+	a := &h.answer
+	if !a.EchoClientID && !a.EchoRelay {
+		return nil, 0
+	}
+	var t eth.Tally
+	n := 0
 	if a.EchoClientID {
-		n = copy(h.echo[:], h.options.Raw(m, dhcp4.OptClientID))
+		raw := h.options.Raw(m, dhcp4.OptClientID)
+		n = copy(h.echo[:], raw)
+		t.Add(0, eth.Sum(raw, 0))
 	}
 	if a.EchoRelay {
+		at := n
+		raw := h.options.Raw(m, dhcp4.OptRelay)
 		if a.DropVSS || a.DropVSSControl {
 			n += h.keepRelay(h.echo[n:])
+			raw = h.echo[at:n]
 		} else {
-			n += copy(h.echo[n:], h.options.Raw(m, dhcp4.OptRelay))
+			n += copy(h.echo[n:], raw)
 		}
+		t.Add(at, eth.Sum(raw, 0))
 	}
-	return h.echo[:n]
+	return h.echo[:n], t.Sum()
 }
 
 // keepRelay is option 82 without the sub-options that the relay agent must not
@@ -172,28 +225,22 @@ func (h *Handler) optionsLen(n int) int {
 	return n
 }
 
-// header turns the request's header into the reply's (RFC 2131 table 3): xid,
-// htype, hlen, giaddr and chaddr stay as they are.
-func header(m dhcp4.Msg, a *exchange.Answer) {
-	m.SetOp(dhcp4.BootReply)
-	m.SetHops(0)
-	m.SetSecs(0)
-	m.SetFlags(a.Flags)
-	m.SetCiaddr(uint32(a.Ciaddr))
-	m.SetYiaddr(uint32(a.Yiaddr))
+// header turns the request's header into the reply's (RFC 2131 table 3) and
+// returns its sum, which ends with the cookie.
+func header(m dhcp4.Msg, a *exchange.Answer) (sum uint32) {
 	b := a.Boot
-	if b == nil {
-		m.SetSiaddr(0)
-		m.ClearNames()
-		return
+	next := uint32(0)
+	if b != nil {
+		next = uint32(b.NextServer)
 	}
-	m.SetSiaddr(uint32(b.NextServer))
-	if len(b.ServerName)|len(b.BootFile) == 0 { // the usual case
+	sum = m.Reply(a.Flags, uint32(a.Ciaddr), uint32(a.Yiaddr), next) + dhcp4.Cookie>>16 + dhcp4.Cookie&0xffff
+	if b == nil || len(b.ServerName)|len(b.BootFile) == 0 { // the usual case
 		m.ClearNames()
-		return
+		return sum
 	}
 	m.SetSName(b.ServerName)
 	m.SetFile(b.BootFile)
+	return sum + eth.Sum(m.SName(), 0) + eth.Sum(m.File(), 0)
 }
 
 // address fills h.headers for the answer (RFC 2131 §4.1). data still has the

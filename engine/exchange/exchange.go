@@ -44,7 +44,7 @@ const HTypeEthernet = 1
 // except where a Has field says otherwise.
 //
 // A Query is large: keep one, and set all its fields for each message instead of
-// overwriting the whole.
+// overwriting the whole. The large part is its Room.
 type Query struct {
 	Type  uint8 // option 53; Bootp: the message has none; 0: an impossible one
 	HType uint8
@@ -89,7 +89,13 @@ type Query struct {
 	// Relay and Host; Decide4 fills Kind and ID by the policy's rule.
 	Client lease.Client
 
-	// Room for Decide4; it survives from message to message.
+	// Room is where Decide4 works, and what the Answer points into. Queries that
+	// are decided one after the other may share one. nil: Decide4 makes one.
+	*Room
+}
+
+// Room is memory that survives from message to message.
+type Room struct {
 	id     [policy.IdentityRoom]byte // what Client.ID points to where it is put together
 	record lease.Entry               // of the client's address
 	rival  lease.Entry               // of the address that is reserved for it

@@ -197,6 +197,27 @@ func (m Msg) SetSName(name []byte) { setString(m.SName(), name) }
 // SetFile fills the boot file field likewise.
 func (m Msg) SetFile(name []byte) { setString(m.File(), name) }
 
+// Reply turns a request's header into a reply's (RFC 2131 table 3): op 2, hops and
+// secs 0, and the fields given; xid, htype, hlen, giaddr and chaddr stay. sname
+// and file are not touched. It returns the Internet checksum sum (eth.Sum) of
+// these bytes: whoever reads soon in words what was written in bytes waits for it,
+// so the header is written in words and summed as they pass.
+func (m Msg) Reply(flags uint16, ciaddr, yiaddr, siaddr uint32) (sum uint32) {
+	p := (*[offSName]byte)(m)
+	be := binary.BigEndian
+	a := be.Uint64(p[offOp:])&0x00ffff00_ffffffff | BootReply<<56
+	b := uint64(flags)<<32 | uint64(ciaddr)
+	c := uint64(yiaddr)<<32 | uint64(siaddr)
+	be.PutUint64(p[offOp:], a)
+	be.PutUint64(p[offSecs:], b)
+	be.PutUint64(p[offYiaddr:], c)
+	d, e, f := be.Uint64(p[offGiaddr:]), be.Uint64(p[offGiaddr+8:]), be.Uint32(p[offGiaddr+16:])
+	const low = 1<<32 - 1
+	s := a>>32 + a&low + b>>32 + b&low + c>>32 + c&low + d>>32 + d&low + e>>32 + e&low + uint64(f)
+	s = s>>32 + s&low
+	return uint32(s>>16 + s&0xffff)
+}
+
 // ClearNames empties both fields.
 func (m Msg) ClearNames() { clear(m[offSName:offCookie]) }
 

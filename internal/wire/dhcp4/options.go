@@ -9,40 +9,44 @@ import (
 )
 
 // Options is an index of a message's options. It is made for reuse: Scan resets
-// it by clearing 32 bytes, since off and len mean something only where the
-// presence bit is set. Keep one per worker; it is too large to copy per packet.
+// it by clearing 32 bytes, since off means something only where the presence bit
+// is set. An option's length is the byte before its data. Keep one per worker; it
+// is too large to copy per packet.
 type Options struct {
 	present [4]uint64
 	off     [256]uint16 // of an option's data in the message
-	len     [256]uint8
 }
 
-// lengths says what length an option of a client must have, where a wrong one
-// makes the message meaningless: lenAny (0) is any, the high bits a form.
-const (
-	lenAny   = 0
-	lenExact = 0x40 // | n: n bytes
-	lenLeast = 0x80 // | n: at least n bytes
-)
+// A rule says what length an option of a client must have: at least that much,
+// and no more than 255-cut more. The zero rule is any length.
+type rule struct{ least, cut uint8 }
 
-// lengths holds the options that a server acts upon; the RFCs are those of codes.go.
-var lengths = [256]uint8{
-	OptRequestedIP:     lenExact | 4,
-	OptLeaseTime:       lenExact | 4,
-	OptOverload:        lenExact | 1,
-	OptMessageType:     lenExact | 1,
-	OptServerID:        lenExact | 4,
-	OptParameterList:   lenLeast | 1,
-	OptMaxSize:         lenExact | 2,
-	OptRenewTime:       lenExact | 4,
-	OptRebindTime:      lenExact | 4,
-	OptClientID:        lenLeast | 2,
-	OptRapidCommit:     lenExact, // no data
-	OptFQDN:            lenLeast | 3,
-	OptRelay:           lenLeast | 2,
-	OptLastTransaction: lenExact | 4,
-	OptAutoConfigure:   lenExact | 1,
-	OptSubnetSelection: lenExact | 4,
+func exactly(n uint8) rule { return rule{n, 255} }
+func atLeast(n uint8) rule { return rule{n, n} }
+
+// broken says that n is not such a length. For less than least the difference
+// wraps to more than any length that is left.
+func (r rule) broken(n uint8) bool { return n-r.least > ^r.cut }
+
+// lengths holds the options that a server acts upon, where a wrong length makes
+// the message meaningless; the RFCs are those of codes.go.
+var lengths = [256]rule{
+	OptRequestedIP:     exactly(4),
+	OptLeaseTime:       exactly(4),
+	OptOverload:        exactly(1),
+	OptMessageType:     exactly(1),
+	OptServerID:        exactly(4),
+	OptParameterList:   atLeast(1),
+	OptMaxSize:         exactly(2),
+	OptRenewTime:       exactly(4),
+	OptRebindTime:      exactly(4),
+	OptClientID:        atLeast(2),
+	OptRapidCommit:     exactly(0),
+	OptFQDN:            atLeast(3),
+	OptRelay:           atLeast(2),
+	OptLastTransaction: exactly(4),
+	OptAutoConfigure:   exactly(1),
+	OptSubnetSelection: exactly(4),
 }
 
 // Scan indexes the options of m, which must have passed Check. It returns
@@ -58,7 +62,7 @@ var lengths = [256]uint8{
 // scan is flat: the Reason does not depend on the order of the options.
 func (o *Options) Scan(m Msg) frame.Reason {
 	o.present = [4]uint64{}
-	split, bad := false, false
+	twice, bad := uint64(0), false
 	for i := OffOptions; i < len(m); {
 		code := m[i]
 		if code == OptPad {
@@ -68,29 +72,26 @@ func (o *Options) Scan(m Msg) frame.Reason {
 		if code == OptEnd {
 			break
 		}
-		if i+2 > len(m) {
+		if i+1 >= len(m) {
 			return frame.BadOption
 		}
-		n := int(m[i+1])
-		if i+2+n > len(m) {
+		n := m[i+1]
+		i += 2
+		word, bit := &o.present[code>>6], uint64(1)<<(code&63)
+		twice |= *word & bit
+		*word |= bit
+		o.off[code] = uint16(i)
+		bad = bad || lengths[code].broken(n)
+		if i += int(n); i > len(m) {
 			return frame.BadOption
 		}
-		word, bit := code>>6, uint64(1)<<(code&63)
-		split = split || o.present[word]&bit != 0
-		o.present[word] |= bit
-		o.off[code], o.len[code] = uint16(i+2), uint8(n)
-		if rule := lengths[code]; rule != lenAny {
-			want := int(rule & 0x3f)
-			bad = bad || n < want || (n > want && rule&lenExact != 0)
-		}
-		i += 2 + n
 	}
 	// The parts of a split or overloaded option have lengths of their own, so
 	// these two come before the judgement on lengths.
 	switch {
 	case o.Has(OptOverload):
 		return frame.PuntOverload
-	case split:
+	case twice != 0:
 		return frame.PuntSplit
 	case bad:
 		return frame.BadOption
@@ -114,7 +115,7 @@ func (o *Options) Get(m Msg, code uint8) ([]byte, bool) {
 		return nil, false
 	}
 	from := int(o.off[code])
-	to := from + int(o.len[code])
+	to := from + int(m[from-1])
 	return m[from:to:to], true
 }
 
@@ -125,7 +126,7 @@ func (o *Options) Raw(m Msg, code uint8) []byte {
 		return nil
 	}
 	from := int(o.off[code])
-	to := from + int(o.len[code])
+	to := from + int(m[from-1])
 	return m[from-2 : to : to]
 }
 

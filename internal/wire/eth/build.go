@@ -19,6 +19,11 @@ type Headers4 struct {
 // must come from Parse of this frame, or from Place. Don't-fragment is clear;
 // both checksums are full. It returns the length of the frame.
 func BuildUDP4(b []byte, l *Layers, h *Headers4, payloadLen int) int {
+	return BuildUDP4Sum(b, l, h, payloadLen, Sum(b[l.Payload:int(l.Payload)+payloadLen], 0))
+}
+
+// BuildUDP4Sum is BuildUDP4 for a payload of which the caller knows the sum.
+func BuildUDP4Sum(b []byte, l *Layers, h *Headers4, payloadLen int, sum uint32) int {
 	end := int(l.Payload) + payloadLen
 	copy(b[offDstMAC:], h.DstMAC[:])
 	copy(b[offSrcMAC:], h.SrcMAC[:])
@@ -45,7 +50,7 @@ func BuildUDP4(b []byte, l *Layers, h *Headers4, payloadLen int) int {
 	binary.BigEndian.PutUint16(udp[offUDPDst:], h.DstPort)
 	binary.BigEndian.PutUint16(udp[offUDPLen:], uint16(len(udp)))
 	head := uint32(h.SrcPort) + uint32(h.DstPort) + uint32(len(udp))
-	binary.BigEndian.PutUint16(udp[offUDPSum:], payloadChecksum(udp[LenUDP:], pseudo4(h.Src, h.Dst, len(udp))+head))
+	binary.BigEndian.PutUint16(udp[offUDPSum:], finish(sum+pseudo4(h.Src, h.Dst, len(udp))+head))
 	return end
 }
 

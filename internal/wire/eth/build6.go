@@ -39,7 +39,7 @@ func BuildUDP6(b []byte, l *Layers, h *Headers6, payloadLen int) int {
 	binary.BigEndian.PutUint16(udp[offUDPLen:], uint16(n))
 	// The length counts twice, in the pseudo-header and in the header.
 	head := ProtoUDP + 2*uint32(n) + uint32(h.SrcPort) + uint32(h.DstPort) + sumAddr6(&h.Src) + sumAddr6(&h.Dst)
-	binary.BigEndian.PutUint16(udp[offUDPSum:], payloadChecksum(udp[LenUDP:], head))
+	binary.BigEndian.PutUint16(udp[offUDPSum:], finish(Sum(udp[LenUDP:], head)))
 	return end
 }
 

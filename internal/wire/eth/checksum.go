@@ -13,40 +13,47 @@ import (
 //
 // RFC 1071 §2(B): the sum is the same in either byte order but for a swap of
 // the result, and §2(C): carries may be put off. So this adds eight bytes at a
-// time as the machine likes to load them, and swaps once.
+// time as the machine likes to load them (words), and swaps once.
 func Sum(b []byte, initial uint32) uint32 {
+	s := words(b)
+	if tail := b[len(b)&^7:]; len(tail) > 0 {
+		var w uint64
+		if len(tail) >= 4 {
+			w = uint64(binary.LittleEndian.Uint32(tail))
+			tail = tail[4:]
+		}
+		if len(tail) >= 2 {
+			w += uint64(binary.LittleEndian.Uint16(tail))
+			tail = tail[2:]
+		}
+		if len(tail) == 1 {
+			w += uint64(tail[0])
+		}
+		var c uint64
+		s, c = bits.Add64(s, w, 0)
+		s += c
+	}
+	s = s>>32 + s&0xffffffff
+	s = s>>16 + s&0xffff // 33 bits to 18
+	return initial + uint32(bits.ReverseBytes16(Fold(uint32(s>>16+s&0xffff))))
+}
+
+// wordsGo is words where there is no better.
+//
+// The last carry comes round; it cannot carry again, since s is then not all
+// ones.
+func wordsGo(b []byte) uint64 {
 	var s, c uint64
-	for len(b) >= 32 {
+	for ; len(b) >= 32; b = b[32:] {
 		s, c = bits.Add64(s, binary.LittleEndian.Uint64(b), c)
 		s, c = bits.Add64(s, binary.LittleEndian.Uint64(b[8:]), c)
 		s, c = bits.Add64(s, binary.LittleEndian.Uint64(b[16:]), c)
 		s, c = bits.Add64(s, binary.LittleEndian.Uint64(b[24:]), c)
-		b = b[32:]
 	}
-	for len(b) >= 8 {
+	for ; len(b) >= 8; b = b[8:] {
 		s, c = bits.Add64(s, binary.LittleEndian.Uint64(b), c)
-		b = b[8:]
 	}
-	var w uint64
-	if len(b) >= 4 {
-		w = uint64(binary.LittleEndian.Uint32(b))
-		b = b[4:]
-	}
-	if len(b) >= 2 {
-		w += uint64(binary.LittleEndian.Uint16(b))
-		b = b[2:]
-	}
-	if len(b) == 1 {
-		w += uint64(b[0])
-	}
-	s, c = bits.Add64(s, w, c)
-	// The last carry comes round; it cannot carry again, since s is then not
-	// all ones.
-	s += c
-	s = s>>32 + s&0xffffffff
-	s = s>>16 + s&0xffff // 33 bits to 18
-	s = s>>16 + s&0xffff
-	return initial + uint32(bits.ReverseBytes16(Fold(uint32(s))))
+	return s + c
 }
 
 // sumHeader4 is the sum of an IPv4 header without options.
@@ -96,14 +103,34 @@ func UDP6Checksum(src, dst []byte, udp UDP) uint16 {
 
 func udpChecksum(udp UDP, pseudo uint32) uint16 {
 	// The field itself counts as zero.
-	return payloadChecksum(udp[LenUDP:], pseudo+uint32(udp.SrcPort())+uint32(udp.DstPort())+uint32(udp.Len()))
+	return finish(Sum(udp[LenUDP:], pseudo+uint32(udp.SrcPort())+uint32(udp.DstPort())+uint32(udp.Len())))
 }
 
-// payloadChecksum is a UDP checksum from the payload and the sum of the headers.
-func payloadChecksum(payload []byte, headers uint32) uint16 {
-	check := ^Fold(Sum(payload, headers))
+// finish turns the sum of all that a UDP checksum covers into the checksum.
+func finish(sum uint32) uint16 {
+	check := ^Fold(sum)
 	if check == 0 { // RFC 768: 0 would say that there is none
 		check = 0xffff
 	}
 	return check
+}
+
+// A Tally is the sum of a packet that is put together from pieces whose sums are
+// known, at even and at odd places.
+type Tally struct{ even, odd uint32 }
+
+// Add adds a piece that begins at an offset. Its sum has at most 24 bits, so 256
+// pieces are possible; Sum and Fold give less.
+func (t *Tally) Add(offset int, sum uint32) {
+	if offset&1 == 0 {
+		t.even += sum
+	} else {
+		t.odd += sum
+	}
+}
+
+// Sum is the sum of all pieces. RFC 1071 §2(B): at an odd place a sum is the same
+// but for a swap of its bytes.
+func (t *Tally) Sum() uint32 {
+	return uint32(Fold(t.even)) + uint32(bits.ReverseBytes16(Fold(t.odd)))
 }

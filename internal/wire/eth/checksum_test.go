@@ -138,3 +138,23 @@ func BenchmarkBuildUDP4(b *testing.B) {
 		BuildUDP4(in, &l, &h, 300)
 	}
 }
+
+// The assembler and what stands in for it elsewhere are the same function.
+func TestWordsIsWordsGo(t *testing.T) {
+	b := bytes.Repeat([]byte{0xff}, 300)
+	for n := range len(b) {
+		if got, want := words(b[:n]), wordsGo(b[:n]); got != want {
+			t.Fatalf("%d bytes of ones: %x, want %x", n, got, want)
+		}
+	}
+	for i := range b {
+		b[i] = byte(i*151 + i>>3)
+	}
+	for n := range len(b) {
+		for from := range min(n, 17) {
+			if got, want := words(b[from:n]), wordsGo(b[from:n]); got != want {
+				t.Fatalf("bytes %d to %d: %x, want %x", from, n, got, want)
+			}
+		}
+	}
+}

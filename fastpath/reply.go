@@ -159,25 +159,18 @@ func (h *Handler) keep(m dhcp4.Msg) (echo []byte, sum uint32) {
 	if !a.EchoClientID && !a.EchoRelay {
 		return nil, 0
 	}
-	var t eth.Tally
 	n := 0
 	if a.EchoClientID {
-		raw := h.options.Raw(m, dhcp4.OptClientID)
-		n = copy(h.echo[:], raw)
-		t.Add(0, eth.Sum(raw, 0))
+		n = copy(h.echo[:], h.options.Raw(m, dhcp4.OptClientID))
 	}
 	if a.EchoRelay {
-		at := n
-		raw := h.options.Raw(m, dhcp4.OptRelay)
 		if a.DropVSS || a.DropVSSControl {
 			n += h.keepRelay(h.echo[n:])
-			raw = h.echo[at:n]
 		} else {
-			n += copy(h.echo[n:], raw)
+			n += copy(h.echo[n:], h.options.Raw(m, dhcp4.OptRelay))
 		}
-		t.Add(at, eth.Sum(raw, 0))
 	}
-	return h.echo[:n], t.Sum()
+	return h.echo[:n], eth.Sum(h.echo[:n], 0)
 }
 
 // keepRelay is option 82 without the sub-options that the relay agent must not

@@ -24,7 +24,6 @@ const retransmission = 5
 // NotYours: the address is another's, or outside. Taken: likewise, and it is
 // the client's reservation. Busy: ask again.
 func (t *Table) Commit(r *Request, addr IP4, valid uint32, now Time, b *Batch) (Outcome, Grant) {
-	t.fetch(addr)
 	k, out := t.key(r.Scope, &r.Client)
 	switch out {
 	case Unknown:

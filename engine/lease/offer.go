@@ -13,9 +13,6 @@ package lease
 //
 // Full: no address. Taken: the reservation is not free. Busy: ask again.
 func (t *Table) Offer(r *Request, hold uint32, now Time) (IP4, Outcome) {
-	if r.Want != 0 {
-		t.fetch(r.Want)
-	}
 	k, out := t.key(r.Scope, &r.Client)
 	switch out {
 	case Unknown:

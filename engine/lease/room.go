@@ -2,10 +2,7 @@
 
 package lease
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // The room of a record is where its bytes of variable length are, in this order:
 //
@@ -70,10 +67,36 @@ func (s *shard) is(r ref, rec *record, scope ScopeID, c *Client) bool {
 	if rec.scope != scope || rec.flags&(fNamed|fKind) != fNamed|uint8(c.Kind) {
 		return false
 	}
-	if n := rec.hwlen(); rec.where() == idHW && n <= inlineHW { // the usual one, without touching the room
-		return string(c.ID) == string(rec.hwid[:1+n])
+	n := rec.longHW()
+	switch rec.where() {
+	case idHW:
+		if n == 0 { // the usual one, without touching the room
+			return sameHW(c.ID, rec.hwid[:1+rec.hwlen()])
+		}
+		return string(c.ID) == string(s.space(r, rec)[:n])
+	case idClientID:
+		n += int(rec.idLen)
+		return len(c.ID) == int(rec.cidLen) && string(c.ID) == string(s.space(r, rec)[n:n+len(c.ID)])
 	}
-	return bytes.Equal(s.ident(r, rec).id, c.ID)
+	return len(c.ID) == int(rec.idLen) && string(c.ID) == string(s.space(r, rec)[n:n+len(c.ID)])
+}
+
+// sameHW is a comparison without a call for what nearly every client has: an
+// Ethernet address with its type.
+func sameHW(x, y []byte) bool {
+	if len(x) == 7 && len(y) == 7 {
+		le := binary.LittleEndian
+		return le.Uint32(x) == le.Uint32(y) && le.Uint32(x[3:]) == le.Uint32(y[3:])
+	}
+	return string(x) == string(y)
+}
+
+// space is the memory that the room of a record, which has one, begins with.
+func (s *shard) space(r ref, rec *record) []byte {
+	if rec.annex != 0 {
+		return s.annex.at(rec.annex)
+	}
+	return s.t.slab(r).room(r)
 }
 
 // keptOther is what the table keeps of a client-id or relay information.
@@ -154,15 +177,24 @@ func (s *shard) knows(r ref, rec *record, c *Client) bool {
 		return false
 	}
 	room := s.room(r, rec)
-	if hw <= inlineHW {
+	switch {
+	case hw == 6:
+		le, mine := binary.LittleEndian, rec.hwid[1:7]
+		if le.Uint32(c.HW) != le.Uint32(mine) || le.Uint16(c.HW[4:]) != le.Uint16(mine[4:]) {
+			return false
+		}
+	case hw < 6:
 		if string(c.HW) != string(rec.hwid[1:1+hw]) {
 			return false
 		}
-	} else {
+	default:
 		if string(c.HW) != string(room[1:1+hw]) {
 			return false
 		}
 		room = room[1+hw:]
+	}
+	if len(room) == 0 {
+		return len(keptOther(c.ClientID)) == 0 && len(keptOther(c.Relay)) == 0 && len(c.Host) == 0
 	}
 	room = room[rec.idLen:]
 	clientID, room := room[:rec.cidLen], room[rec.cidLen:]

@@ -216,7 +216,7 @@ func newScopeMap(of map[ScopeID]spread) *scopeMap {
 	n := 1 << bits.Len(uint(2*len(of)))
 	m := &scopeMap{of: of, slot: make([]scopeSlot, n), mask: uint32(n - 1)}
 	for id, sp := range of {
-		i := scopeHash(id) & m.mask
+		i := m.home(id)
 		for m.slot[i].used {
 			i = (i + 1) & m.mask
 		}
@@ -227,8 +227,11 @@ func newScopeMap(of map[ScopeID]spread) *scopeMap {
 
 func scopeHash(id ScopeID) uint32 { return uint32(mix(uint64(id)^mix0, mix1)) }
 
+// home is where a scope is looked for first.
+func (m *scopeMap) home(id ScopeID) uint32 { return uint32(uint64(id)*mix1>>32) & m.mask }
+
 func (m *scopeMap) get(id ScopeID) (spread, bool) {
-	for i := scopeHash(id) & m.mask; ; i = (i + 1) & m.mask {
+	for i := m.home(id); ; i = (i + 1) & m.mask {
 		switch sl := &m.slot[i]; {
 		case !sl.used:
 			return spread{}, false

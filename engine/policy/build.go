@@ -162,6 +162,9 @@ func (b *builder) addScopes() {
 	}
 	slices.Sort(p.ours)
 	p.ours = slices.Compact(p.ours)
+	for _, a := range p.ours {
+		p.mayBeOurs |= 1 << oursBit(a)
+	}
 	b.nameScopes()
 }
 

@@ -66,6 +66,7 @@ type Policy struct {
 	classList  []byte // encoded options 77
 	precedence []Identifier
 	ours       []lease.IP4 // all addresses that are this server, ascending
+	mayBeOurs  uint64      // bit oursBit of each of them
 	prefixes   segments    // address → subnet, longest prefix
 	relays     []relay     // relay addresses outside of their clients' subnets, ascending
 	direct     []int32     // port → subnet of the clients on it, -1: none

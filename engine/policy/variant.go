@@ -42,7 +42,7 @@ func (v *variants) init(sets, classes int) {
 // lie over those of the pool and under those of a reservation; over all of them
 // lies what is configured for a class at a place (Option.Class).
 func (p *Policy) ForClasses(o *OptionSet, in *ClassSet) *OptionSet {
-	if o == nil || !o.classes.Meets(in) {
+	if p.classes == nil || o == nil || !o.classes.Meets(in) {
 		return o
 	}
 	key := o.classes.And(in)

@@ -17,16 +17,16 @@ type Options struct {
 	off     [256]uint16 // of an option's data in the message
 }
 
-// A rule says what length an option of a client must have: at least that much,
-// and no more than 255-cut more. The zero rule is any length.
-type rule struct{ least, cut uint8 }
+// A rule says what length an option of a client must have: at least its low byte,
+// and no more than 255 less its high byte above that. The zero rule is any length.
+type rule uint16
 
-func exactly(n uint8) rule { return rule{n, 255} }
-func atLeast(n uint8) rule { return rule{n, n} }
+func exactly(n rule) rule { return n | 255<<8 }
+func atLeast(n rule) rule { return n | n<<8 }
 
-// broken says that n is not such a length. For less than least the difference
-// wraps to more than any length that is left.
-func (r rule) broken(n uint8) bool { return n-r.least > ^r.cut }
+// check is 256 or more if n is not such a length. For less than the least the
+// difference wraps to more than any length that is left.
+func (r rule) check(n uint8) uint32 { return uint32(n-uint8(r)) + uint32(r>>8) }
 
 // lengths holds the options that a server acts upon, where a wrong length makes
 // the message meaningless; the RFCs are those of codes.go.
@@ -62,7 +62,7 @@ var lengths = [256]rule{
 // scan is flat: the Reason does not depend on the order of the options.
 func (o *Options) Scan(m Msg) frame.Reason {
 	o.present = [4]uint64{}
-	twice, bad := uint64(0), false
+	twice, bad := uint64(0), uint32(0)
 	for i := OffOptions; i < len(m); {
 		code := m[i]
 		if code == OptPad {
@@ -81,7 +81,7 @@ func (o *Options) Scan(m Msg) frame.Reason {
 		twice |= *word & bit
 		*word |= bit
 		o.off[code] = uint16(i)
-		bad = bad || lengths[code].broken(n)
+		bad |= lengths[code].check(n)
 		if i += int(n); i > len(m) {
 			return frame.BadOption
 		}
@@ -93,7 +93,7 @@ func (o *Options) Scan(m Msg) frame.Reason {
 		return frame.PuntOverload
 	case twice != 0:
 		return frame.PuntSplit
-	case bad:
+	case bad >= 256:
 		return frame.BadOption
 	}
 	if data, ok := o.Get(m, OptRelay); ok && !Relay(data).Valid() {

@@ -56,16 +56,6 @@ func wordsGo(b []byte) uint64 {
 	return s + c
 }
 
-// sumHeader4 is the sum of an IPv4 header without options.
-func sumHeader4(ip IPv4) uint32 {
-	_ = ip[LenIPv4-1]
-	s := uint64(binary.BigEndian.Uint32(ip)) + uint64(binary.BigEndian.Uint32(ip[4:])) +
-		uint64(binary.BigEndian.Uint32(ip[8:])) + uint64(binary.BigEndian.Uint32(ip[12:])) +
-		uint64(binary.BigEndian.Uint32(ip[16:]))
-	s = s>>32 + s&0xffffffff
-	return uint32(s>>16 + s&0xffff)
-}
-
 // Fold brings a sum down to 16 bits by adding the carries in. The checksum of a
 // packet is its complement; a packet with a right checksum folds to 0xffff.
 func Fold(sum uint32) uint16 {

@@ -120,8 +120,10 @@ func parse4(b []byte, l *Layers) frame.Reason {
 	if len(ip) < LenIPv4 {
 		return frame.Truncated
 	}
-	hlen, total := ip.HeaderLen(), ip.TotalLen()
-	if ip.Version() != 4 || hlen < LenIPv4 || total < hlen {
+	// In words: views.go has the fields one by one.
+	w0, w1, w2 := binary.BigEndian.Uint64(ip), binary.BigEndian.Uint64(ip[8:]), binary.BigEndian.Uint32(ip[16:])
+	hlen, total := int(w0>>56&0xf)*4, int(w0>>32&0xffff)
+	if w0>>60 != 4 || hlen < LenIPv4 || total < hlen {
 		return frame.BadIP
 	}
 	if len(ip) < total {
@@ -129,17 +131,20 @@ func parse4(b []byte, l *Layers) frame.Reason {
 	}
 	sum := uint32(0)
 	if hlen == LenIPv4 {
-		sum = sumHeader4(ip)
+		const low = 1<<32 - 1
+		s := w0>>32 + w0&low + w1>>32 + w1&low + uint64(w2)
+		s = s>>32 + s&low
+		sum = uint32(s>>16 + s&0xffff)
 	} else {
 		sum = Sum(ip[:hlen], 0)
 	}
 	if Fold(sum) != 0xffff {
 		return frame.BadChecksum
 	}
-	if ip.Protocol() != ProtoUDP {
+	if w1>>48&0xff != ProtoUDP {
 		return frame.NotDHCP
 	}
-	if ip.Fragment() {
+	if w0&fragMask != 0 {
 		return frame.Fragment
 	}
 	if hlen != LenIPv4 {
@@ -156,7 +161,7 @@ func parse4(b []byte, l *Layers) frame.Reason {
 		return frame.OK
 	}
 	udp = udp[:udp.Len()]
-	return udpSumOK(udp, check, pseudo4(ip.Src(), ip.Dst(), len(udp)))
+	return udpSumOK(udp, check, pseudo4(uint32(w1), w2, len(udp)))
 }
 
 func parse6(b []byte, l *Layers) frame.Reason {

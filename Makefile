@@ -7,7 +7,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate test race run lab lint fuzz bench bench-journal compare clean deps-build deps-run deps-test deps-compare
+.PHONY: help build generate test race run lab lint fuzz bench bench-journal compare docs clean deps-build deps-run deps-test deps-compare
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench-journal: ## the journal beside etcd's wal and bbolt, paced at 200,000 leas
 compare: deps-compare build ## beside Kea, ISC dhcpd, dnsmasq, coredhcp: docs/benchmarks.md (half an hour)
 	$(GO) build -trimpath -o build/ ./bench/compare ./bench/reflector
 	build/compare -out docs -reflector build/reflector $(ARGS)
+
+docs: ## write what is generated of docs/, README.md and the schema
+	$(GO) test -count=1 -run 'TestDocs|TestSchema|TestPage|TestPaths' ./internal/config ./internal/conformance ./cmd/xdhcpd -update
 
 clean: ## remove what was built
 	rm -rf bin build

@@ -47,8 +47,8 @@ func fileWith(more string, at map[string]string) string {
 		"  reservations: [{mac: 02:00:00:00:00:01, address: 192.0.2.15" + in("reservation") + "}]}]}]\n"
 }
 
-// answered is what client 1 gets as an option, and whether it gets any.
-func answered(t *testing.T, text string, code uint8, prl []byte) (string, bool) {
+// optionOf is what client 1 gets as an option, and whether it gets any.
+func optionOf(t *testing.T, text string, code uint8, prl []byte) (string, bool) {
 	t.Helper()
 	cfg, problems := config.Parse("f", []byte(text))
 	if cfg == nil {
@@ -80,7 +80,7 @@ func TestOptionPrecedence(t *testing.T) {
 	for i, a := range places {
 		for _, b := range places[i+1:] {
 			text := fileWith("", map[string]string{a: "options: {tftp-server-name: " + a + "}", b: "options: {tftp-server-name: " + b + "}"})
-			if got, _ := answered(t, text, 66, []byte{66}); got != a {
+			if got, _ := optionOf(t, text, 66, []byte{66}); got != a {
 				t.Errorf("%s and %s: %q wins", a, b, got)
 			}
 		}
@@ -97,7 +97,7 @@ func TestOptionOrder(t *testing.T) {
 	for i, a := range order {
 		for _, b := range order[i+1:] {
 			text := fileWith(kea, map[string]string{a: "options: {tftp-server-name: " + a + "}", b: "options: {tftp-server-name: " + b + "}"})
-			if got, _ := answered(t, text, 66, []byte{66}); got != a {
+			if got, _ := optionOf(t, text, 66, []byte{66}); got != a {
 				t.Errorf("%s and %s: %q wins", a, b, got)
 			}
 		}
@@ -115,7 +115,7 @@ func TestClassOptionsInPlace(t *testing.T) {
 	for i, a := range order {
 		for _, b := range order[i+1:] {
 			text := fileWith(kea, map[string]string{a: "options: {tftp-server-name: " + a + "}", b: "options: {tftp-server-name: " + b + "}"})
-			if got, _ := answered(t, text, 66, []byte{66}); got != a {
+			if got, _ := optionOf(t, text, 66, []byte{66}); got != a {
 				t.Errorf("%s and %s: %q wins", a, b, got)
 			}
 		}
@@ -134,17 +134,17 @@ func TestNeverSend(t *testing.T) {
 			text := fileWith("", map[string]string{
 				given: "options: {tftp-server-name: x}, always-send: [tftp-server-name]", never: "never-send: [tftp-server-name]",
 			})
-			if v, ok := answered(t, text, 66, []byte{66}); ok {
+			if v, ok := optionOf(t, text, 66, []byte{66}); ok {
 				t.Errorf("given at %s, never sent at %s: %q is sent", given, never, v)
 			}
 		}
-		if _, ok := answered(t, fileWith("", map[string]string{never: "never-send: [subnet-mask]"}), 1, []byte{1}); ok {
+		if _, ok := optionOf(t, fileWith("", map[string]string{never: "never-send: [subnet-mask]"}), 1, []byte{1}); ok {
 			t.Errorf("never-send at %s: the subnet mask is sent", never)
 		}
 	}
 	routes := "options: {classless-static-routes: [10.0.0.0/8 via 192.0.2.1]}"
 	for _, name := range []string{"classless-static-routes", "ms-classless-static-routes"} {
-		if _, ok := answered(t, fileWith("", map[string]string{"top": routes, "subnet": "never-send: [" + name + "]"}), 249, []byte{249}); ok {
+		if _, ok := optionOf(t, fileWith("", map[string]string{"top": routes, "subnet": "never-send: [" + name + "]"}), 249, []byte{249}); ok {
 			t.Errorf("never-send of %s: 249 is sent", name)
 		}
 	}
@@ -167,13 +167,13 @@ func TestAlwaysSendAndWithoutList(t *testing.T) {
 		{"without-list: basics", ", always-send: [66]", nil, true},
 	} {
 		text := fileWith(tt.more, map[string]string{"subnet": "options: {tftp-server-name: x}" + tt.always})
-		if _, ok := answered(t, text, 66, tt.prl); ok != tt.want {
+		if _, ok := optionOf(t, text, 66, tt.prl); ok != tt.want {
 			t.Errorf("%q, %q, list %v: sent %v", tt.more, tt.always, tt.prl, ok)
 		}
 	}
 	for _, code := range []uint8{1, 3, 6, 15} {
 		text := fileWith("without-list: basics", map[string]string{"subnet": "options: {routers: 192.0.2.1, domain-name-servers: 192.0.2.2, domain-name: x}"})
-		if _, ok := answered(t, text, code, nil); !ok {
+		if _, ok := optionOf(t, text, code, nil); !ok {
 			t.Errorf("option %d is one of the basics", code)
 		}
 	}
@@ -187,7 +187,7 @@ func TestEveryOptionReachesTheClient(t *testing.T) {
 			continue
 		}
 		text := fileWith("", map[string]string{"subnet": fmt.Sprintf(`options: {%d: "hex:01:02:03:04"}`, code)})
-		if v, ok := answered(t, text, uint8(code), []byte{uint8(code)}); !ok || v != "\x01\x02\x03\x04" {
+		if v, ok := optionOf(t, text, uint8(code), []byte{uint8(code)}); !ok || v != "\x01\x02\x03\x04" {
 			t.Errorf("option %d: %q", code, v)
 		}
 	}

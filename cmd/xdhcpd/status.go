@@ -83,6 +83,10 @@ func printStatus(out io.Writer, st *control.Status, now time.Time) error {
 			fmt.Fprintf(w, "  %s\t%d\t%s\n", r.Name, r.Count, r.Sentence)
 		}
 	}
+	fast, slow := answered(&st.Fast), answered(&st.Slow)
+	if all := fast + slow; all > 0 {
+		fmt.Fprintf(w, "\nanswered\t%d in place (%.1f %%), %d by the slow path\n", fast, 100*float64(fast)/float64(all), slow)
+	}
 	if b := st.BulkLeaseQuery; b != nil {
 		fmt.Fprintf(w, "\nbulk leasequery\topen %d  accepted %d  refused %d  full %d  queries %d  answers %d  broken %d\n",
 			b.Open, b.Accepted, b.Refused, b.Full, b.Queries, b.Messages, b.Broken)
@@ -93,3 +97,6 @@ func printStatus(out io.Writer, st *control.Status, now time.Time) error {
 	}
 	return w.Flush()
 }
+
+// answered is how many frames a path has answered.
+func answered(p *control.Path) uint64 { return p.Verdicts["reply"] + p.Verdicts["await"] }

@@ -45,6 +45,7 @@ var allowed = map[string][]string{
 	"internal/invariants":  {},
 	"internal/hugepage":    {},
 	"internal/archtest":    {},
+	"internal/conformance": {},
 	"internal/equivalence": {},
 	"internal/e2e":         nil,
 	"cmd/xdhcpd":           nil, // all

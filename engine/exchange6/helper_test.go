@@ -200,7 +200,7 @@ func asks(codes ...uint16) func(*Query) {
 	}
 }
 
-func rapid(q *Query) { q.RapidCommit = true }
+func commitsAtOnce(q *Query) { q.RapidCommit = true }
 
 // answered is what an answer says of one of its IAs.
 func (b *bench) answered(a *Answer, typ lease6.IAType, iaid uint32) (ia AnswerIA, leases []AnswerLease) {

@@ -31,7 +31,7 @@ func TestReconfigureKey(t *testing.T) {
 	}{
 		{from(1, Solicit, na(1), accepts), true, false},
 		{from(1, Request, na(1), accepts), true, true},
-		{from(1, Solicit, na(1), rapid, accepts), true, true},
+		{from(1, Solicit, na(1), commitsAtOnce, accepts), true, true},
 		{from(1, InformationRequest, accepts), true, true},
 		{from(1, Renew, na(1), accepts), true, false},
 		{from(1, Rebind, na(1), accepts), true, false},

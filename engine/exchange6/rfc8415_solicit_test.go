@@ -63,7 +63,7 @@ func TestManyIAs(t *testing.T) {
 	b := newBench(t, func(s *policy6.Spec) {
 		first(s).Pools[0].Ranges = []policy6.Range{addrs("2001:db8:0:1::10", "2001:db8:0:1::ffff")}
 	})
-	q := from(1, Solicit, rapid)
+	q := from(1, Solicit, commitsAtOnce)
 	for i := range uint32(MaxIAs) {
 		na(i)(q)
 	}
@@ -141,7 +141,7 @@ func TestStatusOnTopForOldClients(t *testing.T) {
 func TestRapidCommit(t *testing.T) {
 	commits := func(s *policy6.Spec) { first(s).RapidCommit = true }
 	b := newBench(t, commits)
-	q := from(1, Solicit, na(1), pd(1), rapid)
+	q := from(1, Solicit, na(1), pd(1), commitsAtOnce)
 	a := b.send(q)
 	b.wantType(a, Reply)
 	if _, ok := option(a, q, optRapidCommit); !ok {
@@ -161,10 +161,10 @@ func TestRapidCommit(t *testing.T) {
 	}
 	b.wantHolder("2001:db8:0:1::11", lease.Offered, 2)
 	// "(3) the server has not been configured".
-	b.wantType(b.send(from(3, Solicit, na(1), rapid, via(relay1))), Advertise)
+	b.wantType(b.send(from(3, Solicit, na(1), commitsAtOnce, via(relay1))), Advertise)
 	// A Reply without leases would end the client's search for other servers.
 	b.reload(commits, func(s *policy6.Spec) { first(s).Pools = nil })
-	a = b.send(from(4, Solicit, na(1), rapid))
+	a = b.send(from(4, Solicit, na(1), commitsAtOnce))
 	b.wantType(a, Advertise)
 	b.wantStatus(a, lease6.NA, 1, NoAddrsAvail)
 }
@@ -182,7 +182,7 @@ func TestPreference(t *testing.T) {
 		t.Errorf("preference %v", v)
 	}
 	// §21.8: "A server MAY include a Preference option in an Advertise message".
-	q = from(1, Solicit, na(1), rapid)
+	q = from(1, Solicit, na(1), commitsAtOnce)
 	if v, ok := option(b.send(q), q, optPreference); ok {
 		t.Errorf("preference %v in a Reply", v)
 	}

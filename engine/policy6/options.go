@@ -133,19 +133,6 @@ func (o *OptionSet) Get(code uint16) ([]byte, bool) {
 	return nil, false
 }
 
-// Codes appends all codes of the set in ascending order, each once.
-func (o *OptionSet) Codes(to []uint16) []uint16 {
-	if o == nil {
-		return to
-	}
-	for i := range o.items {
-		if i == 0 || o.items[i].code != o.items[i-1].code {
-			to = append(to, o.items[i].code)
-		}
-	}
-	return to
-}
-
 // Select is the encoded options of the set for a client that asks for some (RFC
 // 8415 §21.7: "Other top-level option codes MUST appear in the Option Request
 // option or they will not be sent by the server"), with those that the

@@ -98,10 +98,6 @@ func (s *Subnet) Reservation(c *lease6.Client) *Reservation {
 	return nil
 }
 
-// ReservedAt is the reservation that keeps an address or a prefix in the scope of
-// s, or nil.
-func (s *Subnet) ReservedAt(q lease6.Prefix) *Reservation { return s.scope.reservations.taken[q] }
-
 func (t *idTable) find(c *lease6.Client) *Reservation {
 	if len(t.ids) == 1 {
 		if v := identifier(c, t.ids[0]); len(v) > 0 {

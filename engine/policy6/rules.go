@@ -126,9 +126,6 @@ func excluded(q, pattern lease6.Prefix) lease6.Prefix {
 	}
 }
 
-// Lifetimes are how long a lease is promised.
-func (t *Times) Lifetimes() (preferred, valid uint32) { return t.Preferred, t.Valid }
-
 // Timers are T1 and T2 for leases of which the shortest preferred lifetime is
 // preferred, and the shortest valid one valid.
 //

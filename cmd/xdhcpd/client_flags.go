@@ -26,7 +26,7 @@ func (c *clientFlags) parse() (is clientIs, err error) {
 			return is, fmt.Errorf("--mac: %w", err)
 		}
 	}
-	if is.clientID, err = hex.DecodeString(strings.ReplaceAll(c.ClientID, ":", "")); err != nil {
+	if is.clientID, err = hex.DecodeString(strings.TrimPrefix(strings.ReplaceAll(c.ClientID, ":", ""), "0x")); err != nil {
 		return is, fmt.Errorf("--client-id: %w", err)
 	}
 	if is.circuit, err = textOrHex(c.Circuit); err != nil {

@@ -68,6 +68,7 @@ type bulk struct {
 // once: "the DHCPv4 server MUST NOT send more than one message for each applicable
 // IP address, even if the state of some of those IP addresses changes".
 func (s *Server) Bulk(p *policy.Policy, q *BulkQuery, server lease.IP4, clock func() lease.Time, send func(*Answer) bool) {
+	q.furnish()
 	var a Answer
 	b := bulk{
 		decision: decision{Server: s, p: p, q: q.Query, a: &a, serverID: server},
@@ -321,6 +322,7 @@ func (b *bulk) give() bool {
 // RefuseBulk fills in the DHCPLEASEQUERYDONE of a query that is not looked at, or
 // not to its end.
 func RefuseBulk(q *Query, a *Answer, status uint8, text string) {
+	q.furnish()
 	*a = Answer{Type: LeaseQueryDone, Reason: frame.OK}
 	d := decision{q: q, a: a}
 	d.own(optStatusCode, []byte{status}, []byte(text))

@@ -50,9 +50,7 @@ type decision struct {
 // another server on the link, so there only an authoritative one does this
 // (RFC 2131 §4.3.2: "only if it has local administrative authority to do so").
 func (s *Server) Decide4(p *policy.Policy, q *Query, now lease.Time, b *lease.Batch, a *Answer) {
-	if q.Room == nil {
-		q.Room = new(Room)
-	}
+	q.furnish()
 	*a = Answer{}
 	d := decision{Server: s, p: p, q: q, now: now, b: b, a: a, override: q.ServerOverride}
 	switch q.Type {

@@ -89,9 +89,16 @@ type Query struct {
 	// Relay and Host; Decide4 fills Kind and ID by the policy's rule.
 	Client lease.Client
 
-	// Room is where Decide4 works, and what the Answer points into. Queries that
-	// are decided one after the other may share one. nil: Decide4 makes one.
+	// Room is where a decision works, and what the Answer points into. Queries that
+	// are decided one after the other may share one. nil: the first decision makes one.
 	*Room
+}
+
+// furnish gives q a Room. Whatever takes a Query from outside begins with it.
+func (q *Query) furnish() {
+	if q.Room == nil {
+		q.Room = new(Room)
+	}
 }
 
 // Room is memory that survives from message to message.

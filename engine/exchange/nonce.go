@@ -137,6 +137,7 @@ const (
 // message has no valid authentication, and "FORCERENEW messages failing the
 // authentication should be silently discarded by the client" (RFC 3203 §6).
 func (s *Server) ForceRenew(p *policy.Policy, q *Query, port uint16, addr lease.IP4, now lease.Time, a *Answer) (key [LenNonce]byte, out Renewal) {
+	q.furnish()
 	*a = Answer{}
 	if !p.ForceRenew || s.Nonces == nil {
 		return key, RenewalOff

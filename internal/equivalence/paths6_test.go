@@ -74,6 +74,7 @@ func scenes6() []scene {
 		answered("Solicit, IA_TA", direct(1, c, iata(1))),
 		answered("Solicit again", direct(1, c, both), direct(1, c, both)),
 		answered("Solicit, tagged", tagged.frame(msg6(1, c, both))),
+		answered("Solicit, padded", append(direct(1, c), make([]byte, 30)...)),
 		answered("Solicit, rapid commit that is not allowed", direct(1, c, both, opt6(14))),
 		answered("rapid commit", relayed(linkB, msg6(1, c, both, opt6(14)))),
 		answered("Reconfigure Accept", direct(1, c, both, opt6(20)), direct(3, c, s, both, opt6(20))),

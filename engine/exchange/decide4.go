@@ -96,6 +96,9 @@ func (s *Server) Decide4(p *policy.Policy, q *Query, now lease.Time, b *lease.Ba
 		d.silent(frame.BadRequest)
 		return
 	}
+	if p.FQDN.Records() && (q.Type == Discover || q.Type == Request) {
+		d.name()
+	}
 	switch q.Type {
 	case Discover:
 		d.discover()

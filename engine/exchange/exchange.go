@@ -112,6 +112,7 @@ type Room struct {
 	pools  []lease.PoolID            // that it may use, where not all are
 	boot   policy.Boot               // what Answer.Boot points to where it is put together
 	fqdn   [255]byte                 // value of option 81 of the answer
+	host   [lease.MaxHost]byte       // what Client.Host points to where the lease keeps another name than option 12
 	keys   [policy.MaxLimitKeys]policy.LimitKey
 	own    Own         // what Answer.Own points to
 	found  []lease.IP4 // addresses of a client that somebody asks about

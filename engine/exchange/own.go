@@ -96,3 +96,14 @@ func (d *decision) fqdn() {
 		d.own(optFQDN, v)
 	}
 }
+
+// name makes the host name that the lease keeps of what the client says: for those
+// who put it into the DNS (engine/ddns).
+func (d *decision) name() {
+	q := d.q
+	asked := q.FQDN
+	if bytes.HasPrefix(q.Client.ClientID, []byte("RAS ")) { // as in fqdn
+		asked = nil
+	}
+	q.Client.Host = d.p.FQDN.Record(asked, q.Client.Host, &q.host)
+}

@@ -2,7 +2,11 @@
 
 package policy
 
-import "strings"
+import (
+	"strings"
+
+	"xdhcp/engine/lease"
+)
 
 // Bits of the flags of option 81 (RFC 4702 §2.1).
 const (
@@ -15,9 +19,10 @@ const (
 // FQDN is a FQDNSpec, compiled.
 type FQDN struct {
 	ignore, updates, overClient, overNone bool
+	record, hostNames                     bool
 
-	text string // suffix without dots at its ends
-	wire []byte // the same in DNS wire format, with the root
+	suffix string // without dots at its ends
+	wire   []byte // the same in DNS wire format, with the root
 }
 
 func (b *builder) addFQDN() {
@@ -25,12 +30,13 @@ func (b *builder) addFQDN() {
 	f := &b.p.FQDN
 	*f = FQDN{
 		ignore: s.Ignore, updates: s.Updates, overClient: s.OverrideClient, overNone: s.OverrideNoUpdate,
-		text: strings.Trim(s.Suffix, "."),
+		record: s.Record, hostNames: s.HostNames,
+		suffix: strings.Trim(s.Suffix, "."),
 	}
-	if f.text == "" {
+	if f.suffix == "" {
 		return
 	}
-	for label := range strings.SplitSeq(f.text, ".") {
+	for label := range strings.SplitSeq(f.suffix, ".") {
 		if label == "" || len(label) > 63 {
 			b.fail("the suffix %q is not a domain name", s.Suffix)
 			return
@@ -58,11 +64,12 @@ func (f *FQDN) Answer(asked []byte, room *[255]byte) []byte {
 	if flags&fqdnE != 0 && !wireName(name) {
 		return nil
 	}
-	switch {
-	case !f.updates, flags&fqdnN != 0 && !f.overNone:
-		out |= fqdnN
-	case flags&fqdnS != 0, flags&fqdnN != 0, f.overClient:
-		out |= fqdnS
+	out |= f.does(flags)
+	if f.record && out&fqdnN == 0 {
+		var text [lease.MaxHost]byte
+		if f.text(name, flags&fqdnE != 0, &text) == 0 {
+			out = out&^fqdnS | fqdnN // what cannot be kept is not promised
+		}
 	}
 	if (out^flags)&fqdnS != 0 {
 		out |= fqdnO
@@ -71,7 +78,7 @@ func (f *FQDN) Answer(asked []byte, room *[255]byte) []byte {
 	room[0], room[1], room[2] = out, 255, 255
 	n := 3 + copy(room[3:], name)
 	switch {
-	case f.text == "" || len(name) == 0:
+	case f.suffix == "" || len(name) == 0:
 	case flags&fqdnE != 0:
 		// A name without the root is a partial one (§2.3).
 		if !rooted(name) && n+len(f.wire) <= len(room) {
@@ -79,9 +86,9 @@ func (f *FQDN) Answer(asked []byte, room *[255]byte) []byte {
 		}
 	default:
 		// §2.3.1: a single label, "excluding the '.' (dot) character".
-		if !hasDot(name) && n+1+len(f.text) <= len(room) {
+		if !hasDot(name) && n+1+len(f.suffix) <= len(room) {
 			room[n] = '.'
-			n += 1 + copy(room[n+1:], f.text)
+			n += 1 + copy(room[n+1:], f.suffix)
 		}
 	}
 	return room[:n]

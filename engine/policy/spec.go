@@ -99,6 +99,13 @@ type FQDNSpec struct {
 	// OverrideClient does the A record's update also for a client that wants to
 	// do it itself; OverrideNoUpdate also for one that wants none at all.
 	OverrideClient, OverrideNoUpdate bool
+	// Record keeps the client's name in its lease, in the form that engine/ddns
+	// reads (FQDN.Record). A name that does not fit there is not updated, and the
+	// client is told so.
+	Record bool
+	// HostNames does the updates also for clients that send a host name (option 12)
+	// and no option 81.
+	HostNames bool
 	// Suffix completes a name that is not fully qualified: labels with dots.
 	Suffix string
 }

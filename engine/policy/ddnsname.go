@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"bytes"
+
+	"xdhcp/engine/lease"
+)
+
+// Records says whether leases keep names as Record makes them.
+func (f *FQDN) Records() bool { return f.record }
+
+// Record is the host name that a lease keeps of a client that has sent asked as
+// option 81 (nil: it has not) and host as option 12. It is written into room, or is
+// host. Its dots say what is to be done with it:
+//
+//	pc.example.net.   the server does the A record's update and the pointer's
+//	pc.example.net    the client does the A record's, the server the pointer's
+//	pc                nobody does any
+//
+// So it follows the flags that Answer has answered (RFC 4702 §4). §3.1 has a client
+// not send both options; if it does, option 81 counts.
+func (f *FQDN) Record(asked, host []byte, room *[lease.MaxHost]byte) []byte {
+	if len(asked) < 3 || f.ignore {
+		if f.hostNames {
+			if n := f.text(host, false, room); n > 0 {
+				return room[:n]
+			}
+		}
+		return label(host)
+	}
+	flags, name := asked[0], asked[3:]
+	n := f.text(name, flags&fqdnE != 0, room)
+	if n == 0 {
+		return label(host)
+	}
+	switch out := f.does(flags); {
+	case out&fqdnN != 0:
+		return label(room[:n])
+	case out&fqdnS != 0:
+		return room[:n]
+	}
+	return room[:n-1]
+}
+
+// does is what the server answers in S and N.
+func (f *FQDN) does(flags byte) byte {
+	switch {
+	case !f.updates, flags&fqdnN != 0 && !f.overNone:
+		return fqdnN
+	case flags&fqdnS != 0, flags&fqdnN != 0, f.overClient:
+		return fqdnS
+	}
+	return 0
+}
+
+// label is a name up to its first dot.
+func label(name []byte) []byte {
+	if i := bytes.IndexByte(name, '.'); i >= 0 {
+		return name[:i]
+	}
+	return name
+}
+
+// text writes a name, in the wire's form or as ASCII, with a dot behind each label and
+// completed by the suffix. It returns the length; 0: it is not complete, longer than
+// a lease keeps, or has labels that a host's name has not.
+func (f *FQDN) text(name []byte, wire bool, room *[lease.MaxHost]byte) (n int) {
+	labels, rooted := 0, false
+	add := func(l []byte) bool {
+		if n+len(l)+1 > len(room) || !hostLabel(l) {
+			return false
+		}
+		n += copy(room[n:], l)
+		room[n] = '.'
+		n++
+		labels++
+		return true
+	}
+	if wire {
+		if !wireName(name) {
+			return 0
+		}
+		for len(name) > 0 {
+			l := int(name[0])
+			if l == 0 {
+				rooted = true
+				break
+			}
+			if !add(name[1 : 1+l]) {
+				return 0
+			}
+			name = name[1+l:]
+		}
+	} else {
+		name, rooted = bytes.CutSuffix(name, []byte{'.'})
+		for len(name) > 0 {
+			l, rest, _ := bytes.Cut(name, []byte{'.'})
+			if !add(l) {
+				return 0
+			}
+			name = rest
+		}
+		rooted = rooted || labels > 1 // RFC 4702 §2.3.1: partial is a single label
+	}
+	switch {
+	case labels == 0, rooted && labels == 1:
+		return 0
+	case rooted:
+		return n
+	case f.suffix == "" || n+len(f.suffix)+1 > len(room):
+		return 0
+	}
+	n += copy(room[n:], f.suffix)
+	room[n] = '.'
+	return n + 1
+}
+
+// hostLabel says whether l can be a label of a host's name (RFC 1123 §2.1), with
+// the underscore that Microsoft's hosts have.
+func hostLabel(l []byte) bool {
+	if len(l) == 0 || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' {
+		return false
+	}
+	for _, c := range l {
+		if c|0x20 < 'a' || c|0x20 > 'z' {
+			if (c < '0' || c > '9') && c != '-' && c != '_' {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -22,7 +22,7 @@ func compile(cfg *config.Config, facts map[int]port.Facts) (*policy.Policy, erro
 	}
 	spec.Identity = identities[cfg.Identity]
 	spec.SilentReboot, spec.StrictUserClass = cfg.SilentReboot, cfg.StrictUserClass
-	spec.FQDN = policy.FQDNSpec{Ignore: cfg.FQDN.Ignore, Suffix: cfg.FQDN.Suffix}
+	spec.FQDN = fqdn(cfg)
 	spec.ForceRenew = cfg.ForceRenew
 	spec.LeaseQuery = policy.LeaseQuerySpec{Allow: cfg.LeaseQuery.Allow, Options: cfg.LeaseQuery.Options}
 	spec.Authorization, spec.AuthorizationName = authorizations[cfg.Rogue.State], cfg.Rogue.Name

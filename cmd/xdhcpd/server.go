@@ -12,6 +12,7 @@ import (
 	"math"
 	"net/netip"
 	"os"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"xdhcp/engine/control"
+	"xdhcp/engine/ddns"
 	"xdhcp/engine/exchange"
 	"xdhcp/engine/journal"
 	"xdhcp/engine/lease"
@@ -51,7 +53,8 @@ type server struct {
 	slow    *slowpath.Server
 	ports   []*port.Port
 	control *control.Server
-	bulk    *bulk.Server // nil: bulk leasequery is not served
+	bulk    *bulk.Server  // nil: bulk leasequery is not served
+	ddns    *ddns.Updater // nil: names are not put into the DNS
 
 	lanes atomic.Int32 // handed out to workers
 
@@ -109,6 +112,7 @@ func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, er
 			Log:     log,
 		}))
 	}
+	s.ddns = s.newDDNS(cfg)
 	if s.bulk, err = s.newBulk(cfg, clock); err != nil {
 		return nil, err
 	}
@@ -211,6 +215,9 @@ func (s *server) serve(ctx context.Context) error {
 	})
 	rest.Go(func() error { return s.control.Run(ctx) })
 	rest.Go(func() error { return s.reap(ctx) })
+	if s.ddns != nil {
+		rest.Go(func() error { s.followNames(ctx); return nil })
+	}
 	if s.bulk != nil {
 		rest.Go(func() error { return s.bulk.Run(ctx) })
 	}
@@ -333,6 +340,9 @@ func needsRestart(a, b *config.Config) string {
 	if a.History != b.History {
 		return "history"
 	}
+	if !reflect.DeepEqual(a.DDNS, b.DDNS) {
+		return "ddns"
+	}
 	if a.ForceRenew != b.ForceRenew {
 		return "forcerenew"
 	}
@@ -361,6 +371,10 @@ func (s *server) Status() control.Status {
 		st.Pools = append(st.Pools, control.Pool{
 			Name: p.Name, Size: p.Size, Bound: p.Bound, Offered: p.Offered, Declined: p.Declined, Free: p.Free,
 		})
+	}
+	if s.ddns != nil {
+		d := control.DDNS(s.ddns.Stats())
+		st.DDNS = &d
 	}
 	st.ForceRenews = s.slow.Counters().Forced()
 	if s.bulk != nil {

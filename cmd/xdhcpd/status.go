@@ -87,6 +87,10 @@ func printStatus(out io.Writer, st *control.Status, now time.Time) error {
 	if all := fast + slow; all > 0 {
 		fmt.Fprintf(w, "\nanswered\t%d in place (%.1f %%), %d by the slow path\n", fast, 100*float64(fast)/float64(all), slow)
 	}
+	if d := st.DDNS; d != nil {
+		fmt.Fprintf(w, "\ndns updates\twaiting %d  added %d  removed %d  conflicts %d  no zone %d  failures %d  given up %d\n",
+			d.Waiting, d.Added, d.Removed, d.Conflicts, d.NoZone, d.Failures, d.GivenUp)
+	}
 	if b := st.BulkLeaseQuery; b != nil {
 		fmt.Fprintf(w, "\nbulk leasequery\topen %d  accepted %d  refused %d  full %d  queries %d  answers %d  broken %d\n",
 			b.Open, b.Accepted, b.Refused, b.Full, b.Queries, b.Messages, b.Broken)

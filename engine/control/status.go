@@ -40,8 +40,23 @@ type Status struct {
 	Pools []Pool `json:"pools"`
 	// ForceRenews is how many clients were told to renew.
 	ForceRenews uint64 `json:"force_renews"`
+	// DDNS is nil where names are not put into the DNS.
+	DDNS *DDNS `json:"ddns,omitempty"`
 	// BulkLeaseQuery is nil where it is not served.
 	BulkLeaseQuery *BulkLeaseQuery `json:"bulk_leasequery,omitempty"`
+}
+
+// DDNS is what became of clients' names (RFC 4703).
+type DDNS struct {
+	Waiting   uint64 `json:"waiting"` // addresses that have something to do
+	Added     uint64 `json:"added"`   // names put into the DNS
+	Removed   uint64 `json:"removed"`
+	Conflicts uint64 `json:"conflicts"` // names that belong to others
+	NoZone    uint64 `json:"no_zone"`   // names in no configured zone
+	Failures  uint64 `json:"failures"`  // updates that failed and were repeated
+	GivenUp   uint64 `json:"given_up"`
+	Dropped   uint64 `json:"dropped"` // changes that found the queue full; a walk makes up for them
+	Walks     uint64 `json:"walks"`   // over all leases
 }
 
 // BulkLeaseQuery is what the TCP side of leasequery did (RFC 6926).

@@ -34,6 +34,7 @@ type Config struct {
 	Limits           []Limit
 	FQDN             FQDN
 	Rogue            Rogue
+	DDNS             DDNS
 	LeaseQuery       LeaseQuery
 	ForceRenew       bool // clients that can are given what lets them be told to renew (RFC 6704)
 

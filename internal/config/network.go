@@ -29,8 +29,7 @@ var filterKeys = keySet{
 var (
 	fqdnKeys = keySet{
 		known:  []string{"answer", "suffix"},
-		later:  []string{"updates", "override-client", "override-no-update"},
-		others: map[string]string{"qualifying-suffix": "suffix", "ddns-qualifying-suffix": "suffix"},
+		others: map[string]string{"updates": "ddns: {zones: …}", "override-client": "ddns: {override-client: …}", "override-no-update": "ddns: {override-no-update: …}", "qualifying-suffix": "suffix", "ddns-qualifying-suffix": "suffix"},
 	}
 	rogueKeys = keySet{known: []string{"state", "name"}}
 )

@@ -24,7 +24,7 @@ var topKeys = keySet{
 		"lease", "options", "always-send", "class-options", "never-send", "class-options-rank", "flex-id", "option-order", "without-list", "echo-client-id", "echo-host-name", "subnet-selection",
 		"option-definitions", "shared-networks", "subnets", "classes", "filters", "limits", "dhcpv6",
 		"reservation-order", "silent-reboot", "strict-user-class", "fqdn", "rogue-detection",
-		"leasequery", "forcerenew",
+		"leasequery", "forcerenew", "ddns",
 	},
 	others: map[string]string{
 		"subnet": "subnets", "lease-query": "leasequery", "subnet4": "subnets", "interface": "interfaces", "option-data": "options",
@@ -155,6 +155,9 @@ func (c *checker) top(n *node) *Config {
 	}
 	if v := n.get("dhcpv6"); v != nil {
 		c.dhcp6(root.at("dhcpv6"), v, &cfg.DHCP6)
+	}
+	if v := n.get("ddns"); v != nil {
+		c.ddns(root.at("ddns"), v, cfg)
 	}
 	if v := n.get("leasequery"); v != nil {
 		c.leaseQuery(root.at("leasequery"), v, &cfg.LeaseQuery)

@@ -57,7 +57,7 @@ func TestTopProblems(t *testing.T) {
 		{"fqdn: {answer: 5, suffix: a..b, updates: true}", []string{
 			`1:16: fqdn.answer: "5" is neither true nor false`,
 			`1:27: fqdn.suffix: "a..b" is not a domain name: two dots in a row, or one in front`,
-			"1:33: fqdn.updates: is not supported yet",
+			"1:33: fqdn.updates: unknown key (did you mean ddns: {zones: …}?)",
 		}},
 		{"rogue-detection: {state: rogue}", []string{`1:26: rogue-detection.state: "rogue" is not authorized, detected or unauthorized`}},
 		{"options: {81: hex:00, 221: hex:00}", []string{

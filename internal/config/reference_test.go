@@ -70,7 +70,7 @@ var keySets = map[string]*keySet{
 	"classes": &classKeys, "match": &matchKeys, "prefix": &prefixKeys, "vendor-id": &vendorIDKeys, "subnets": &subnetKeys, "pools": &poolKeys, "reservations": &reservationKeys,
 	"dhcpv6": &dhcp6Keys, "routes": &routesKeys, "shared-networks.dhcpv6": &network6Keys, "classes.dhcpv6": &class6Keys, "lease6": &lease6Keys,
 	"subnets6": &subnet6Keys, "pools6": &pool6Keys, "delegate": &delegateKeys, "exclude6": &excludeKeys, "reservations6": &reservation6Keys,
-	"leasequery": &leaseQueryKeys,
+	"leasequery": &leaseQueryKeys, "ddns": &ddnsKeys, "ddns.zones": &ddnsZoneKeys, "ddns.keys": &ddnsKeyKeys,
 }
 
 // A name that leads to another, or that will have a meaning, is not a key.

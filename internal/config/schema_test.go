@@ -125,6 +125,11 @@ func schema(t *testing.T) object {
 		"fqdn":              keys("fqdn", nil, object{"answer": boolean, "suffix": text}),
 		"rogue-detection":   keys("rogue-detection", nil, object{"state": words(rogueWords), "name": text}),
 		"forcerenew":        boolean,
+		"ddns": keys("ddns", []string{"zones"}, object{
+			"zones": listOf(keys("ddns.zones", []string{"zone", "server"}, object{"zone": text, "server": text, "key": text})),
+			"keys":  listOf(keys("ddns.keys", []string{"name", "secret"}, object{"name": text, "algorithm": words(ddnsAlgorithms), "secret": text})),
+			"ttl":   ref("time"), "host-names": boolean, "override-client": boolean, "override-no-update": boolean,
+		}),
 		"leasequery": keys("leasequery", []string{"allow"}, object{
 			"allow": listOf(text), "options": listOf(text), "bulk": boolean, "connections": object{"type": "integer", "minimum": 1, "maximum": 10000}, "timeout": ref("time"),
 		}),

@@ -67,6 +67,9 @@ func (h *Handler) handle6(f *frame.Frame, b *lease.Batch) (frame.Verdict, frame.
 	if why == frame.OK {
 		why = s.ask(f, l)
 	}
+	if why == frame.OK && ends(s.query.Type) && !s.roomToEnd(f, l) {
+		why = frame.PuntNoFit
+	}
 	if why != frame.OK {
 		return verdict(why), why, 0
 	}

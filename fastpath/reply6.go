@@ -55,6 +55,21 @@ func (s *six) encode(f *frame.Frame, l *eth.Layers) frame.Reason {
 	return frame.OK
 }
 
+// ends says whether the message gives leases back. It is decided once: asked again,
+// after a reply that did not fit, the exchange would know nothing of them.
+func ends(typ uint8) bool { return typ == dhcp6.Release || typ == dhcp6.Decline }
+
+// roomToEnd says whether the reply to such a message fits for certain: identifiers and
+// a status, and for each IA a status at most (RFC 8415 §18.3.7, §18.3.8).
+func (s *six) roomToEnd(f *frame.Frame, l *eth.Layers) bool {
+	const (
+		status = 4 + 2 + 64 // with a text of ours
+		ia     = 4 + 12 + status
+	)
+	n := dhcp6.LenHeader + 2*(4+dhcp6.MaxDUID) + status + int(s.query.NIAs)*ia
+	return s.chain.Overhead()+n <= min(cap(f.Data)-int(l.Payload), maxReply6)
+}
+
 func putStatus(w *dhcp6.Writer, st *exchange6.Status) {
 	if st.Set {
 		w.PutStatus(st.Code, st.Text)

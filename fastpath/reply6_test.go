@@ -451,3 +451,18 @@ func TestNotAnswered6(t *testing.T) {
 		}
 	}
 }
+
+// What gives leases back must not be decided twice: it is the slow path's before the
+// exchange is asked if its reply might not fit.
+func TestRelease6NoFit(t *testing.T) {
+	r := newRig6(t, spec6())
+	for _, typ := range []byte{8, 9} {
+		m := envelope6(0, relayA, clientLL, request6(typ, opt6(2, serverID...)), opt6(18, bytes.Repeat([]byte{1}, 900)...))
+		in := relayed6().frame6(t, m)
+		if _, v, why := r.handle(in, 2048); v != frame.Punt || why != frame.PuntNoFit || r.brain.asked != 0 {
+			t.Errorf("type %d: %v, %v, asked %d times", typ, v, why, r.brain.asked)
+		}
+	}
+	in := relayed6().frame6(t, envelope6(0, relayA, clientLL, request6(8, opt6(2, serverID...)), opt6(18, bytes.Repeat([]byte{1}, 300)...)))
+	r.ask6(in)
+}

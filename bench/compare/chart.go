@@ -18,16 +18,6 @@ import (
 	"xdhcp/bench/load"
 )
 
-// whole is the latency of whole exchanges, of the kind that there are most of.
-func whole(r *load.Result) (most load.Latency) {
-	for _, name := range []string{"dora", "renew", "rebind"} {
-		if l := r.Latency[name]; l.Count > most.Count {
-			most = l
-		}
-	}
-	return most
-}
-
 // chart draws what a search has found: throughput and the 99th percentile of the
 // latency over the offered rate, a curve for each contender. Both axes are
 // logarithmic: contenders are a thousandfold apart.
@@ -46,7 +36,7 @@ func chart(name string, s *scenario, rows []row) error {
 	for i, r := range rows {
 		if err := errors.Join(
 			curve(rate, i, r, r.contender, func(s *load.Result) float64 { return s.Rate }),
-			curve(latency, i, r, "", func(s *load.Result) float64 { return 1e3 * whole(s).P99.Seconds() }),
+			curve(latency, i, r, "", func(s *load.Result) float64 { return 1e3 * s.Whole().P99.Seconds() }),
 		); err != nil {
 			return err
 		}

@@ -161,7 +161,7 @@ func (r *run) table(w io.Writer) error {
 			us(x.latency.P50), us(x.latency.P99), us(x.latency.P999), us(x.cpu), us(x.softirq),
 			strconv.FormatInt(x.restarted.Milliseconds(), 10), fmt.Sprintf("%.0f", x.perLease), x.note, problem})
 		for _, s := range x.steps {
-			l := whole(s)
+			l := s.Whole()
 			_ = out.Write([]string{x.scenario, x.contender, fmt.Sprintf("%.0f", s.Offered), fmt.Sprintf("%.0f", s.Rate),
 				fmt.Sprintf("%.5f", s.DropRatio), us(l.P50), us(l.P99), us(l.P999), "", "", "", "", "step", ""})
 		}

@@ -144,7 +144,7 @@ func (t *trial) search(r *run, g *load.Generator, mix load.Mix) error {
 
 // took notes a result.
 func (t *trial) took(res *load.Result, u usage) {
-	t.rate, t.drop, t.latency = res.Rate, res.DropRatio, whole(res)
+	t.rate, t.drop, t.latency = res.Rate, res.DropRatio, res.Whole()
 	done := uint64(0)
 	for _, n := range res.Done {
 		done += n

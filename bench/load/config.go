@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/bits"
 	"net/netip"
+	"slices"
 	"time"
 
 	"xdhcp/internal/wire/dhcp4"
@@ -44,12 +45,19 @@ type Config struct {
 	// it in the last four bytes. Default 02:0d:00:00:00:00.
 	FirstMAC MAC
 
-	// Relays are the addresses (giaddr) that the clients are behind, in turn,
-	// each client with an option 82 of its own. None: clients broadcast
-	// themselves.
+	// V6 makes them clients of DHCPv6. Each has a DUID of its hardware address
+	// (DUID-LL, RFC 8415 §11.4), and asks for an address (IA_NA) unless PD is set
+	// and NA is not, and for a prefix (IA_PD) if PD is set.
+	V6     bool
+	NA, PD bool
+
+	// Relays are the addresses (giaddr; link-address of DHCPv6) that the clients
+	// are behind, in turn, each client with an option 82 or an Interface-ID of
+	// its own. None: clients broadcast themselves.
 	Relays []netip.Addr
 	// Server is where relays send to. The unicasts of clients go to the server
-	// identifier that they were given.
+	// identifier that they were given. DHCPv6 relays without it send to all
+	// servers (ff05::1:3).
 	Server netip.Addr
 	// LinkMAC is the source of relayed frames and of relayed clients' unicasts:
 	// the router's. Default: the interface's address, from Transport.
@@ -64,10 +72,12 @@ type Config struct {
 	ClientID bool
 
 	// ServerIDs are the server identifiers that are right. None: whatever the
-	// OFFER says, but the same through an exchange.
+	// OFFER says, but the same through an exchange. DHCPv4 only.
 	ServerIDs []netip.Addr
 	// Pools hold every address that is right. None: any address.
 	Pools []netip.Prefix
+	// Delegated hold every prefix that is right, likewise.
+	Delegated []netip.Prefix
 	// Require lists options that every OFFER and ACK must have beside message
 	// type, server identifier and lease time (RFC 2131 §4.3.1, table 3).
 	Require []uint8
@@ -91,10 +101,11 @@ var RFCWaits = []time.Duration{4 * time.Second, 8 * time.Second, 16 * time.Secon
 
 // Ack is a lease that the server has acknowledged.
 type Ack struct {
-	At    time.Time // received
-	Addr  netip.Addr
-	MAC   MAC
-	Lease uint32 // seconds
+	At     time.Time // received
+	Addr   netip.Addr
+	Prefix netip.Prefix // instead of Addr, where a prefix was delegated
+	MAC    MAC
+	Lease  uint32 // seconds
 }
 
 // complete checks the configuration and fills in what was left to default.
@@ -114,23 +125,8 @@ func (c *Config) complete(link MAC) error {
 	if c.ServerMAC == (MAC{}) {
 		c.ServerMAC = broadcastMAC
 	}
-	if len(c.Relays) > 0 && !c.Server.Is4() {
-		return errors.New("relays need the server's IPv4 address")
-	}
-	for _, a := range c.Relays {
-		if !a.Is4() || a.IsUnspecified() {
-			return fmt.Errorf("relay %v: want an IPv4 address", a)
-		}
-	}
-	for _, a := range c.ServerIDs {
-		if !a.Is4() {
-			return fmt.Errorf("server identifier %v: want an IPv4 address", a)
-		}
-	}
-	for _, p := range c.Pools {
-		if !p.Addr().Is4() {
-			return fmt.Errorf("pool %v: want an IPv4 prefix", p)
-		}
+	if err := c.completeFamily(); err != nil {
+		return err
 	}
 	if len(c.Tags) > eth.MaxTags {
 		return fmt.Errorf("%d VLAN tags: want at most %d", len(c.Tags), eth.MaxTags)
@@ -150,8 +146,43 @@ func (c *Config) complete(link MAC) error {
 			return fmt.Errorf("a wait of %v", w)
 		}
 	}
+	return nil
+}
+
+// completeFamily checks what is of DHCPv4 or of DHCPv6.
+func (c *Config) completeFamily() error {
+	family, fits := "IPv4", netip.Addr.Is4
+	if c.V6 {
+		family, fits = "IPv6", func(a netip.Addr) bool { return a.Is6() && !a.Is4In6() }
+		c.NA = c.NA || !c.PD
+	}
+	switch {
+	case !c.V6 && (c.NA || c.PD || len(c.Delegated) > 0):
+		return errors.New("IA_NA, IA_PD and prefixes are of DHCPv6")
+	case c.V6 && (len(c.ServerIDs) > 0 || c.Broadcast || c.ClientID):
+		return errors.New("server identifiers, the broadcast flag and option 61 are of DHCPv4")
+	case len(c.Relays) > 0 && !c.V6 && !c.Server.Is4():
+		return errors.New("relays need the server's IPv4 address")
+	case c.V6 && c.Server.IsValid() && !fits(c.Server):
+		return fmt.Errorf("server %v: want an IPv6 address", c.Server)
+	}
+	for _, a := range c.Relays {
+		if !fits(a) || a.IsUnspecified() {
+			return fmt.Errorf("relay %v: want an %s address", a, family)
+		}
+	}
+	for _, a := range c.ServerIDs {
+		if !fits(a) {
+			return fmt.Errorf("server identifier %v: want an %s address", a, family)
+		}
+	}
+	for _, p := range slices.Concat(c.Pools, c.Delegated) {
+		if !fits(p.Addr()) {
+			return fmt.Errorf("pool %v: want an %s prefix", p, family)
+		}
+	}
 	for _, code := range c.Require {
-		if code == dhcp4.OptPad || code == dhcp4.OptEnd {
+		if !c.V6 && (code == dhcp4.OptPad || code == dhcp4.OptEnd) {
 			return fmt.Errorf("option %d cannot be required", code)
 		}
 	}

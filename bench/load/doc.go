@@ -21,7 +21,7 @@
 //	Run, Ramp        the loop on one locked thread: schedule → frames → results
 //	Transport        AF_XDP (OpenXDP), AF_PACKET (OpenPacket), or memory in tests
 //	sim              the clients: what they send next, what answer they accept
-//	message, check   bytes of DHCPv4 messages out and in
+//	four, six        what DHCPv4 and DHCPv6 do differently: bytes out and in
 //
 // The sim does no I/O and reads no clock. A client is in exactly one place: in
 // the queue of the unbound, in the queue of the bound, or in an exchange.
@@ -31,5 +31,5 @@
 // timers live in arrays that reach their size early.
 //
 // Source of truth for what is right: RFC 2131 §3.1, §4.3, §4.4; RFC 3046 §2.2
-// for the echo of option 82. The kinds of wrong answers are those of Wrong.
+// for the echo of option 82; RFC 8415 §18.2, §19.3. The kinds of wrong answers are those of Wrong.
 package load

@@ -21,8 +21,6 @@ const (
 	nMessages
 )
 
-var messageNames = [nMessages]string{"discover", "request", "renew", "rebind", "release"}
-
 // template is a whole frame of one kind of message and the places in it that
 // differ between clients; 0 is a place that this kind does not have.
 type template struct {

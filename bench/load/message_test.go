@@ -91,9 +91,9 @@ func TestMessagesAsOthersReadThem(t *testing.T) {
 			xids := map[dhcpv4.TransactionID]int{}
 			for i, f := range frames {
 				// DISCOVER and REQUEST take turns; then 300 of each other kind.
-				client, what := i/2, messageNames[i%2]
+				client, what := i/2, names4.messages[i%2]
 				if i >= 600 {
-					client, what = i%300, messageNames[i/300]
+					client, what = i%300, names4.messages[i/300]
 				}
 				mac := net.HardwareAddr{2, 0x0d, 0, 0, byte(client >> 8), byte(client)}
 				addr := net.IPv4(10, 0, byte(client>>8), byte(client))

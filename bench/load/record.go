@@ -19,8 +19,8 @@ import (
 //
 //	2026-01-02T15:04:05.000000006Z 10.0.0.7 02:0d:00:00:00:07 3600
 //
-// that is when it was received, address, hardware address, lease time in
-// seconds. Lines are appended, and are with the kernel at the end of every
+// that is when it was received, address (or delegated prefix), hardware address,
+// lease time in seconds. Lines are appended, and are with the kernel at the end of every
 // batch of received frames. What has been acknowledged, and has not expired
 // since, a server must find again after a crash. ReadRecord reads it.
 type Recorder struct {
@@ -40,7 +40,12 @@ func NewRecorder(name string) (*Recorder, error) {
 // OnAck is for Config.OnAck.
 func (r *Recorder) OnAck(a Ack) {
 	b := a.At.UTC().AppendFormat(r.buf, time.RFC3339Nano)
-	b = a.Addr.AppendTo(append(b, ' '))
+	b = append(b, ' ')
+	if a.Prefix.IsValid() {
+		b = a.Prefix.AppendTo(b)
+	} else {
+		b = a.Addr.AppendTo(b)
+	}
 	b = append(b, ' ')
 	for i, v := range a.MAC {
 		if i > 0 {
@@ -86,7 +91,13 @@ func ReadRecord(in io.Reader) ([]Ack, error) {
 		if err != nil {
 			return nil, fmt.Errorf("record: line %d: %w", n, err)
 		}
-		addr, err := netip.ParseAddr(fields[1])
+		var addr netip.Addr
+		var prefix netip.Prefix
+		if strings.Contains(fields[1], "/") {
+			prefix, err = netip.ParsePrefix(fields[1])
+		} else {
+			addr, err = netip.ParseAddr(fields[1])
+		}
 		if err != nil {
 			return nil, fmt.Errorf("record: line %d: %w", n, err)
 		}
@@ -98,6 +109,6 @@ func ReadRecord(in io.Reader) ([]Ack, error) {
 		if err != nil {
 			return nil, fmt.Errorf("record: line %d: lease time: %w", n, err)
 		}
-		acks = append(acks, Ack{At: at, Addr: addr, MAC: MAC(mac), Lease: uint32(lease)})
+		acks = append(acks, Ack{At: at, Addr: addr, Prefix: prefix, MAC: MAC(mac), Lease: uint32(lease)})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -72,6 +73,16 @@ func newLatency(h *hdrhistogram.Histogram) Latency {
 	}
 }
 
+// Whole is the latency of whole exchanges, of the kind that there are most of.
+func (r *Result) Whole() (most Latency) {
+	for _, name := range []string{"dora", "sarr", "renew", "rebind"} {
+		if l := r.Latency[name]; l.Count > most.Count {
+			most = l
+		}
+	}
+	return most
+}
+
 // WrongTotal is how many answers were wrong.
 func (r *Result) WrongTotal() (n uint64) {
 	for _, v := range r.Wrong {
@@ -95,7 +106,7 @@ func (r *Result) Saturated() bool {
 	return missed*100 > missed+sum(r.Begun)
 }
 
-func named[T ~[]string](names T, counts []uint64) map[string]uint64 {
+func named(names []string, counts []uint64) map[string]uint64 {
 	m := map[string]uint64{}
 	for i, n := range counts {
 		if n > 0 {
@@ -106,19 +117,19 @@ func named[T ~[]string](names T, counts []uint64) map[string]uint64 {
 }
 
 func (g *Generator) result(l Load, sched *schedule, zero, now int64) *Result {
-	t := &g.sim.tally
+	t, names := &g.sim.tally, g.sim.proto.names()
 	r := &Result{
 		Started: t.epoch.Add(time.Duration(zero)), Transport: g.t.Info().How, Offered: l.Rate, Window: l.Window,
-		Begun: named(kindNames[:], t.begun[:]), Done: named(kindNames[:], t.done[:]),
-		Refused: named(kindNames[:], t.refused[:]), Starved: named(kindNames[:], t.starved[:]),
+		Begun: named(names.kinds[:], t.begun[:]), Done: named(names.kinds[:], t.done[:]),
+		Refused: named(names.kinds[:], t.refused[:]), Starved: named(names.kinds[:], t.starved[:]),
 		Unbegun: sched.unbegun(),
-		Sent:    named(messageNames[:], t.sent[:]), Resent: named(messageNames[:], t.resent[:]),
-		Lost: named(messageNames[:], t.lost[:]), Received: t.received, Late: t.late, Moved: t.moved,
+		Sent:    named(names.messages[:], t.sent[:]), Resent: named(names.messages[:], t.resent[:]),
+		Lost: named(names.messages[:], t.lost[:]), Received: t.received, Late: t.late, Moved: t.moved,
 		Wrong: named(wrongNames[:], t.wrong[:]), Latency: map[string]Latency{},
 	}
 	for p, h := range t.latency {
 		if h.TotalCount() > 0 {
-			r.Latency[phaseNames[p]] = newLatency(h)
+			r.Latency[names.phases[p]] = newLatency(h)
 		}
 	}
 	r.Duration = time.Duration(now - zero)
@@ -164,6 +175,17 @@ func (g *Generator) progress(at int64) Progress {
 	return p
 }
 
+// allPhases are the phases of both protocols.
+func allPhases() []string {
+	all := slices.Clone(names4.phases[:])
+	for _, name := range names6.phases {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
 // WriteCSV writes a row for each phase of each result.
 func WriteCSV(w io.Writer, rs []*Result) error {
 	out := csv.NewWriter(w)
@@ -176,7 +198,7 @@ func WriteCSV(w io.Writer, rs []*Result) error {
 	}
 	us := func(d time.Duration) string { return strconv.FormatFloat(float64(d)/1e3, 'f', 1, 64) }
 	for _, r := range rs {
-		for _, name := range phaseNames {
+		for _, name := range allPhases() {
 			l, ok := r.Latency[name]
 			if !ok {
 				continue

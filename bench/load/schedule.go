@@ -14,24 +14,24 @@ import (
 type Kind uint8
 
 const (
-	// DORA is DISCOVER, OFFER, REQUEST, ACK, by a client without a lease, or
-	// by one that has lost its memory of it if there is none without.
+	// DORA is DISCOVER, OFFER, REQUEST, ACK, or DHCPv6's SARR (Solicit, Advertise,
+	// Request, Reply), by a client without a lease, or by one that has lost its
+	// memory of it if there is none without.
 	DORA Kind = iota
-	// Renew is a unicast REQUEST of a client that holds a lease, and its ACK.
+	// Renew is a unicast REQUEST of a client that holds a lease, and its ACK; or a
+	// Renew and its Reply.
 	Renew
 	// Rebind is the same by broadcast, or through the relay.
 	Rebind
-	// Release gives a lease back; there is no answer.
+	// Release gives a lease back; there is no answer in DHCPv4.
 	Release
 	nKinds
 )
 
-var kindNames = [nKinds]string{"dora", "renew", "rebind", "release"}
-
 // String names the kind as results do.
 func (k Kind) String() string {
 	if k < nKinds {
-		return kindNames[k]
+		return names4.kinds[k]
 	}
 	return "invalid"
 }
@@ -51,14 +51,14 @@ func ParseMix(s string) (Mix, error) {
 			}
 		}
 		found := false
-		for k, known := range kindNames {
-			if name == known {
+		for k, known := range names4.kinds {
+			if name == known || name == names6.kinds[k] {
 				m[k] += n
 				found = true
 			}
 		}
 		if !found {
-			return Mix{}, fmt.Errorf("%q is no kind of exchange: want %s", name, strings.Join(kindNames[:], ", "))
+			return Mix{}, fmt.Errorf("%q is no kind of exchange: want %s", name, strings.Join(names4.kinds[:], ", "))
 		}
 	}
 	if m == (Mix{}) {

@@ -4,10 +4,9 @@ package load
 
 import (
 	"encoding/binary"
-	"slices"
 	"time"
 
-	"xdhcp/internal/wire/dhcp4"
+	"xdhcp/internal/wire/eth"
 )
 
 // state is what a client waits for.
@@ -20,47 +19,86 @@ const (
 	requesting                  // the ACK of an OFFER
 	renewing                    // the ACK of a renewal
 	rebindingState              // the ACK of a rebinding
+	releasing                   // the Reply to a Release, which only DHCPv6 has
 )
 
-// client is one simulated client.
+// client is one simulated client. What it holds is in its protocol.
 type client struct {
 	first   int64  // when the exchange under way was due
 	due     int64  // when the message that it waits an answer for was due
 	expires int64  // end of the lease
-	lease   uint32 // the address it holds; 0 none
-	asked   uint32 // the address that it asks for
-	server  uint32 // server identifier
 	count   uint32 // of exchanges, in the transaction's number
 	step    uint32 // of messages and answers: a timer of another step is void
 	state   state
 	tries   uint8 // of the message under way, beyond the first
+	holds   bool  // a lease
 }
+
+// protocol is what clients of DHCPv4 and of DHCPv6 do differently. It keeps what
+// they hold and ask for, and the answer that was read last.
+type protocol interface {
+	// write makes a client's message in b and returns its length.
+	write(i uint32, m message, b []byte) int
+	// read finds out what a frame is and for whom. ours is false for a frame
+	// that is not for a DHCP client or relay at all.
+	read(b []byte) (r heard, w Wrong, ours bool)
+	// judge checks the answer in the frame b, which was read last, against what
+	// the client waits for.
+	judge(i uint32, b []byte, now int64) Wrong
+	// offered notes what an OFFER offers; moved: something else than is held.
+	offered(i uint32) (moved bool)
+	// tell calls OnAck with what an ACK gives.
+	tell(i uint32, now int64)
+	// bind has the client hold what an ACK gives.
+	bind(i uint32)
+	// forget has it hold nothing.
+	forget(i uint32)
+	// again has it ask for what it holds.
+	again(i uint32)
+	// releases says whether a release has an answer.
+	releases() bool
+	names() *names
+}
+
+// names are how results call things.
+type names struct {
+	kinds    [nKinds]string
+	messages [nMessages]string
+	phases   [nPhases]string
+}
+
+// heard is what clients need to know of an answer.
+type heard struct {
+	client  uint32
+	current bool // of the transaction that the client is in, or was last
+	kind    answerKind
+	lease   uint32 // seconds
+}
+
+type answerKind uint8
+
+const (
+	otherAnswer answerKind = iota
+	offerAnswer            // OFFER, Advertise
+	ackAnswer              // ACK, Reply
+	nakAnswer              // NAK, or a Reply that says no
+)
 
 // sim is the clients.
 type sim struct {
-	cfg       *Config
-	xids      xids
-	clients   []client
-	unbound   queue // who has no lease and no exchange
-	leased    queue // who has a lease and no exchange, longest without one first
-	holders   holders
-	timers    timers
-	templates [nMessages]*template
-	giaddrs   []uint32
-	serverIDs []uint32
-	pools     []span
-	tagsLost  int // VLAN tags that the transport does not show
-	ipID      uint16
-
-	answer   answer
-	relayBuf []byte
+	cfg      *Config
+	xids     xids
+	clients  []client
+	unbound  queue // who has no lease and no exchange
+	leased   queue // who has a lease and no exchange, longest without one first
+	timers   timers
+	tagsLost int // VLAN tags that the transport does not show
+	proto    protocol
 	acks     bool // OnAck was called in this batch
 
 	inFlight int
 	tally    tally
 }
-
-type span struct{ first, last uint32 }
 
 // newSim makes the clients; cfg is complete.
 func newSim(cfg *Config, tagsLost int) *sim {
@@ -68,23 +106,14 @@ func newSim(cfg *Config, tagsLost int) *sim {
 		cfg: cfg, xids: newXIDs(cfg.Clients), clients: make([]client, cfg.Clients),
 		unbound: newQueue(cfg.Clients), leased: newQueue(cfg.Clients),
 		timers: newTimers(cfg.Waits), tagsLost: tagsLost,
-		relayBuf: make([]byte, 0, relayLen),
 	}
 	for i := range s.clients {
 		s.unbound.push(uint32(i))
 	}
-	for m := range nMessages {
-		s.templates[m] = newTemplate(cfg, m)
-	}
-	for _, a := range cfg.Relays {
-		s.giaddrs = append(s.giaddrs, u32(a))
-	}
-	for _, a := range cfg.ServerIDs {
-		s.serverIDs = append(s.serverIDs, u32(a))
-	}
-	for _, p := range cfg.Pools {
-		first := u32(p.Masked().Addr())
-		s.pools = append(s.pools, span{first, first | uint32(uint64(1)<<(32-p.Bits())-1)})
+	if cfg.V6 {
+		s.proto = newSix(s)
+	} else {
+		s.proto = newFour(s)
 	}
 	s.tally.init()
 	return s
@@ -94,22 +123,6 @@ func (s *sim) mac(i uint32) MAC {
 	m := s.cfg.FirstMAC
 	binary.BigEndian.PutUint32(m[2:], binary.BigEndian.Uint32(m[2:])+i)
 	return m
-}
-
-func (s *sim) giaddr(i uint32) uint32 { return s.giaddrs[int(i)%len(s.giaddrs)] }
-
-func (s *sim) isServer(a uint32) bool { return slices.Contains(s.serverIDs, a) }
-
-func (s *sim) inPools(a uint32) bool {
-	if len(s.pools) == 0 {
-		return a != 0
-	}
-	for _, p := range s.pools {
-		if a >= p.first && a <= p.last {
-			return true
-		}
-	}
-	return false
 }
 
 // begin starts an exchange that was due at a time and writes its first message
@@ -141,11 +154,17 @@ func (s *sim) begin(k Kind, due, now int64, b []byte) int {
 	case DORA:
 		c.state = selecting
 	case Renew:
-		c.state, c.asked = renewing, c.lease
+		c.state = renewing
+		s.proto.again(i)
 	case Rebind:
-		c.state, c.asked = rebindingState, c.lease
+		c.state = rebindingState
+		s.proto.again(i)
 	case Release:
-		n := s.write(i, release, b)
+		if s.proto.releases() {
+			c.state = releasing
+			break
+		}
+		n := s.proto.write(i, release, b)
 		s.drop(i)
 		s.tally.sent[release]++
 		s.tally.done[Release]++
@@ -158,9 +177,9 @@ func (s *sim) begin(k Kind, due, now int64, b []byte) int {
 // drop makes a client forget its lease.
 func (s *sim) drop(i uint32) {
 	c := &s.clients[i]
-	if c.lease != 0 {
-		s.holders.clear(c.lease, i)
-		c.lease = 0
+	if c.holds {
+		s.proto.forget(i)
+		c.holds = false
 	}
 	c.state = idle
 	s.unbound.push(i)
@@ -175,6 +194,8 @@ func (c *client) message() message {
 		return renewal
 	case rebindingState:
 		return rebinding
+	case releasing:
+		return release
 	}
 	return discover
 }
@@ -190,30 +211,13 @@ func (s *sim) send(i uint32, now int64, b []byte) int {
 	} else {
 		s.tally.resent[m]++
 	}
-	return s.write(i, m, b)
-}
-
-func (s *sim) write(i uint32, m message, b []byte) int {
-	c := &s.clients[i]
-	s.ipID++
-	f := fields{client: i, mac: s.mac(i), xid: s.xids.make(i, c.count), serverID: c.server, id: s.ipID}
-	switch m {
-	case request:
-		f.requested = c.asked
-	case renewal, rebinding, release:
-		f.ciaddr = c.lease
-	}
-	if len(s.giaddrs) > 0 {
-		f.giaddr = s.giaddr(i)
-	}
-	return s.templates[m].write(s.cfg, b, &f)
+	return s.proto.write(i, m, b)
 }
 
 // receive takes an answer in the frame b. If the client has something to say to
 // it, its message is written into out and its length returned.
 func (s *sim) receive(b []byte, now int64, out []byte) int {
-	a := &s.answer
-	w, ours := a.read(s, b)
+	r, w, ours := s.proto.read(b)
 	if !ours {
 		return 0
 	}
@@ -222,35 +226,33 @@ func (s *sim) receive(b []byte, now int64, out []byte) int {
 		s.tally.wrong[w]++
 		return 0
 	}
-	if a.typ == dhcp4.Ack && s.cfg.OnAck != nil {
-		s.cfg.OnAck(Ack{At: s.tally.epoch.Add(time.Duration(now)), Addr: addr4(a.yiaddr), MAC: s.mac(a.client), Lease: a.lease})
-		s.acks = true
+	if r.kind == ackAnswer && s.cfg.OnAck != nil {
+		s.proto.tell(r.client, now)
 	}
-	c := &s.clients[a.client]
-	if c.state <= bound || !s.xids.current(a.msg.XID(), a.client, c.count) || c.state == requesting && a.typ == dhcp4.Offer {
+	c := &s.clients[r.client]
+	if c.state <= bound || !r.current || c.state == requesting && r.kind == offerAnswer {
 		// A second answer, or one to an exchange that the client has given up.
 		s.tally.late++
 		return 0
 	}
-	if w := a.judge(s, b, now); w != right {
+	if w := s.proto.judge(r.client, b, now); w != right {
 		s.tally.wrong[w]++
 		return 0
 	}
-	switch a.typ {
-	case dhcp4.Offer:
+	switch r.kind {
+	case offerAnswer:
 		s.tally.answered(phaseOffer, now-c.due)
-		if c.lease != 0 && a.yiaddr != c.lease {
+		if s.proto.offered(r.client) {
 			s.tally.moved++
 		}
-		c.state, c.asked, c.server, c.tries = requesting, a.yiaddr, a.serverID, 0
-		c.due = now
-		return s.send(a.client, now, out)
-	case dhcp4.Nak:
+		c.state, c.tries, c.due = requesting, 0, now
+		return s.send(r.client, now, out)
+	case nakAnswer:
 		s.tally.refused[c.kind()]++
-		s.end(a.client)
-		s.drop(a.client)
-	case dhcp4.Ack:
-		s.bind(a.client, a, now)
+		s.end(r.client)
+		s.drop(r.client)
+	case ackAnswer:
+		s.bind(r.client, r.lease, now)
 	}
 	return 0
 }
@@ -262,6 +264,8 @@ func (c *client) kind() Kind {
 		return Renew
 	case rebindingState:
 		return Rebind
+	case releasing:
+		return Release
 	}
 	return DORA
 }
@@ -272,8 +276,8 @@ func (s *sim) end(i uint32) {
 	s.inFlight--
 }
 
-// bind completes an exchange.
-func (s *sim) bind(i uint32, a *answer, now int64) {
+// bind completes an exchange; the lease lasts so many seconds.
+func (s *sim) bind(i, lease uint32, now int64) {
 	c := &s.clients[i]
 	k := c.kind()
 	switch k {
@@ -287,28 +291,22 @@ func (s *sim) bind(i uint32, a *answer, now int64) {
 	}
 	s.tally.done[k]++
 	s.tally.last = now
-	if c.lease != a.yiaddr {
-		if c.lease != 0 {
-			s.holders.clear(c.lease, i)
-		}
-		c.lease = a.yiaddr
-		s.holders.set(c.lease, i)
-	}
-	c.server = a.serverID
-	c.expires = now + int64(a.lease)*int64(time.Second)
 	s.end(i)
+	if k == Release {
+		s.drop(i)
+		return
+	}
+	s.proto.bind(i)
+	c.holds = true
+	c.expires = now + int64(lease)*int64(time.Second)
 	c.state = bound
 	s.leased.push(i)
 }
 
-// takenFrom says whether another client than i holds the address.
-func (s *sim) takenFrom(i, addr uint32, now int64) bool {
-	j, ok := s.holders.get(addr)
-	if !ok || j == i {
-		return false
-	}
-	c := &s.clients[j]
-	return c.lease == addr && now < c.expires
+// holding says whether a client has a lease that lasts.
+func (s *sim) holding(i uint32, now int64) bool {
+	c := &s.clients[i]
+	return c.holds && now < c.expires
 }
 
 // expire handles one timer that has run out, if there is one: it writes the
@@ -333,7 +331,7 @@ func (s *sim) expire(now int64, out []byte) (n int, more bool) {
 func (s *sim) giveUp(i uint32, now int64) {
 	c := &s.clients[i]
 	s.end(i)
-	if c.lease != 0 && now < c.expires {
+	if s.holding(i, now) {
 		c.state = bound
 		s.leased.push(i)
 	} else {
@@ -343,3 +341,15 @@ func (s *sim) giveUp(i uint32, now int64) {
 
 // live says whether a timer still means something.
 func (s *sim) live(i, step uint32) bool { return s.clients[i].step == step }
+
+// tagged says whether a frame carries the client's VLAN tags.
+func (s *sim) tagged(i uint32, l *eth.Layers) bool {
+	for k := range int(l.NTags) {
+		// AF_PACKET has lost the outer tags.
+		j := k + len(s.cfg.Tags) - int(l.NTags)
+		if j < 0 || l.TCI[k]&0xfff != s.cfg.tag(j, i) {
+			return false
+		}
+	}
+	return int(l.NTags) >= len(s.cfg.Tags)-s.tagsLost
+}

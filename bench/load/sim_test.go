@@ -114,7 +114,7 @@ func TestAServerThatMovesKnownClients(t *testing.T) {
 		t.Errorf("moved: %+v", r)
 	}
 	// Their old addresses are nobody's now.
-	if _, held := g.sim.holders.get(u32(first) + 3); held {
+	if _, held := g.sim.proto.(*four).holders.get(u32(first) + 3); held {
 		t.Error("an address that was given up is still held")
 	}
 }

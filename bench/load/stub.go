@@ -24,18 +24,28 @@ type Stub struct {
 	ServerID netip.Addr
 	// First is the address of a client whose hardware address ends in zeros.
 	First netip.Addr
+	// First6 and Delegated are the same for DHCPv6: an address, and a prefix of 56
+	// bits. Default: of 2001:db8::/32.
+	First6, Delegated netip.Addr
 	// Lease is in seconds.
 	Lease uint32
 
 	options dhcp4.Options
 	layers  eth.Layers
 	relay   [257]byte
+	six     stub6
 }
 
 // Answer turns a request into its answer in place; false if there is none.
 func (s *Stub) Answer(f *frame.Frame) bool {
 	b, l := f.Data, &s.layers
-	if eth.Parse(b, l) != frame.OK || l.V6 || l.DstPort != dhcp4.ServerPort {
+	if eth.Parse(b, l) != frame.OK {
+		return false
+	}
+	if l.V6 {
+		return l.DstPort == serverPort6 && s.answer6(f)
+	}
+	if l.DstPort != dhcp4.ServerPort {
 		return false
 	}
 	m := dhcp4.Msg(b[l.Payload:l.End])

@@ -21,8 +21,6 @@ const (
 	nPhases
 )
 
-var phaseNames = [nPhases]string{"offer", "ack", "dora", "renew", "rebind", "lag"}
-
 // Latencies are recorded from 100 ns to ten minutes, to three digits. What is
 // longer counts as ten minutes.
 const (

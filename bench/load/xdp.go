@@ -115,8 +115,8 @@ func promiscuous(ifindex int) (fd int, err error) {
 	return fd, nil
 }
 
-// steerer sends IPv4 UDP to the DHCP ports, behind up to two VLAN tags, to the
-// socket of its queue, and the rest to the kernel.
+// steerer sends UDP to the ports of DHCP and DHCPv6, behind up to two VLAN tags, to
+// the socket of its queue, and the rest to the kernel.
 func steerer(sockets *ebpf.Map) (*ebpf.Program, error) {
 	const (
 		pass     = 2
@@ -124,6 +124,9 @@ func steerer(sockets *ebpf.Map) (*ebpf.Program, error) {
 		rxQueue  = 16 // in struct xdp_md
 		ipProto  = 9
 		ipUDPDst = 22 // behind a header without options
+
+		ip6Next   = 6
+		ip6UDPDst = 42
 	)
 	// be is a value in network order as a load sees it.
 	be := func(v uint16) int32 {
@@ -153,7 +156,8 @@ func steerer(sockets *ebpf.Map) (*ebpf.Program, error) {
 		)
 	}
 	ins = append(ins,
-		asm.JNE.Imm(asm.R2, be(0x0800), "pass").WithSymbol("ip"),
+		asm.JEq.Imm(asm.R2, be(0x86dd), "ip6").WithSymbol("ip"),
+		asm.JNE.Imm(asm.R2, be(0x0800), "pass"),
 		asm.Mov.Reg(asm.R4, asm.R3),
 		asm.Add.Imm(asm.R4, 28),
 		asm.JGT.Reg(asm.R4, asm.R8, "pass"),
@@ -163,7 +167,18 @@ func steerer(sockets *ebpf.Map) (*ebpf.Program, error) {
 		asm.JNE.Imm(asm.R2, udp, "pass"),
 		asm.LoadMem(asm.R2, asm.R3, ipUDPDst, asm.Half),
 		asm.JEq.Imm(asm.R2, be(67), "ours"),
-		asm.JNE.Imm(asm.R2, be(68), "pass"),
+		asm.JEq.Imm(asm.R2, be(68), "ours"),
+		asm.Ja.Label("pass"),
+
+		asm.Mov.Reg(asm.R4, asm.R3).WithSymbol("ip6"),
+		asm.Add.Imm(asm.R4, 48),
+		asm.JGT.Reg(asm.R4, asm.R8, "pass"),
+		asm.LoadMem(asm.R2, asm.R3, ip6Next, asm.Byte),
+		asm.JNE.Imm(asm.R2, udp, "pass"),
+		asm.LoadMem(asm.R2, asm.R3, ip6UDPDst, asm.Half),
+		asm.JEq.Imm(asm.R2, be(serverPort6), "ours"),
+		asm.JNE.Imm(asm.R2, be(clientPort6), "pass"),
+
 		asm.LoadMem(asm.R2, asm.R6, rxQueue, asm.Word).WithSymbol("ours"),
 		asm.LoadMapPtr(asm.R1, sockets.FD()),
 		asm.Mov.Imm(asm.R3, pass),

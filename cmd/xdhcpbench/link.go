@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -76,15 +75,19 @@ func (l *linkFlags) resolve(addr netip.Addr) (mac load.MAC, err error) {
 		if err != nil {
 			return fmt.Errorf("interface %s: %w", l.Interface, err)
 		}
+		family := unix.AF_INET
+		if addr.Is6() {
+			family = unix.AF_INET6
+		}
 		// Any datagram makes the kernel ask; the discard port wants none.
-		conn, err := net.DialUDP("udp4", nil, &net.UDPAddr{IP: addr.AsSlice(), Port: 9})
+		conn, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: addr.AsSlice(), Port: 9})
 		if err != nil {
 			return fmt.Errorf("resolve %v: %w: give --server-mac", addr, err)
 		}
 		defer conn.Close()
 		for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 			_, _ = conn.Write([]byte{0}) // an error that ICMP brings says nothing about the address
-			known, err := netlink.NeighList(link.Attrs().Index, unix.AF_INET)
+			known, err := netlink.NeighList(link.Attrs().Index, family)
 			if err != nil {
 				return fmt.Errorf("neighbours of %s: %w", l.Interface, err)
 			}
@@ -95,7 +98,7 @@ func (l *linkFlags) resolve(addr netip.Addr) (mac load.MAC, err error) {
 				}
 			}
 		}
-		return errors.New("no answer to ARP for " + addr.String() + ": give --server-mac")
+		return fmt.Errorf("no answer to ARP or neighbour discovery for %v: give --server-mac", addr)
 	})
 	return mac, err
 }

@@ -40,9 +40,9 @@ func (b *bench) plot(name string) error {
 	err := errors.Join(
 		b.line(rate, "", color.Gray{160}, func(r *load.Result) float64 { return r.Offered }),
 		b.line(rate, "", color.RGBA{B: 200, A: 255}, func(r *load.Result) float64 { return r.Rate }),
-		b.line(latency, "p50", color.RGBA{G: 150, A: 255}, func(r *load.Result) float64 { return ms(mainLatency(r).P50) }),
-		b.line(latency, "p99", color.RGBA{R: 220, G: 130, A: 255}, func(r *load.Result) float64 { return ms(mainLatency(r).P99) }),
-		b.line(latency, "p99.9", color.RGBA{R: 200, A: 255}, func(r *load.Result) float64 { return ms(mainLatency(r).P999) }),
+		b.line(latency, "p50", color.RGBA{G: 150, A: 255}, func(r *load.Result) float64 { return ms(r.Whole().P50) }),
+		b.line(latency, "p99", color.RGBA{R: 220, G: 130, A: 255}, func(r *load.Result) float64 { return ms(r.Whole().P99) }),
+		b.line(latency, "p99.9", color.RGBA{R: 200, A: 255}, func(r *load.Result) float64 { return ms(r.Whole().P999) }),
 	)
 	if err != nil {
 		return fmt.Errorf("plot: %w", err)

@@ -34,7 +34,7 @@ func (c *rampCmd) Run(e *env) error {
 	steps, best, err := b.g.Ramp(e.ctx, load.Search{
 		From: c.From, To: c.To, Factor: c.Factor, Precision: c.Precision, Step: c.Step, Limit: c.Limit, Mix: b.mix,
 		Done: func(r *load.Result) {
-			l := mainLatency(r)
+			l := r.Whole()
 			note := ""
 			if r.Saturated() {
 				note = "  the generator could not keep up"
@@ -65,14 +65,4 @@ func (c *rampCmd) Run(e *env) error {
 		}
 	}
 	return nil
-}
-
-// mainLatency is that of whole exchanges of the kind that there are most of.
-func mainLatency(r *load.Result) (most load.Latency) {
-	for _, name := range []string{"dora", "renew", "rebind"} {
-		if l := r.Latency[name]; l.Count > most.Count {
-			most = l
-		}
-	}
-	return most
 }

@@ -3,9 +3,11 @@
 package exchange6
 
 import (
+	"reflect"
 	"sync"
 	"testing"
 
+	"xdhcp/engine/frame"
 	"xdhcp/engine/lease"
 	"xdhcp/engine/lease6"
 	"xdhcp/engine/policy"
@@ -42,6 +44,36 @@ func rich(q *Query) {
 	accepts(q)
 	fqdn(1, "\x04host")(q)
 	supplied(opt(65, "here"))(q)
+}
+
+// A Query that was used is as good as new.
+func TestResetLeavesNothing(t *testing.T) {
+	q := from(1, Request, na(1, "2001:db8:0:1::10"), rich, via(relay1), commitsAtOnce, func(q *Query) {
+		q.NTags, q.VLAN, q.UserClass, q.Arch = 2, [2]uint16{1, 2}, []byte{1}, []byte{2}
+		rogueRequest(q)
+		q.Packet = packet{}
+	})
+	filled := reflect.ValueOf(*q)
+	for i := range filled.NumField() {
+		if filled.Field(i).IsZero() && filled.Type().Field(i).Name != "room" {
+			t.Errorf("%s is not filled: the test does not see it", filled.Type().Field(i).Name)
+		}
+	}
+	q.Reset()
+	q.IAs, q.Leases, q.room = [MaxIAs]IA{}, [MaxLeases]lease6.Prefix{}, room{}
+	if !reflect.DeepEqual(*q, Query{}) {
+		t.Errorf("%+v", *q)
+	}
+}
+
+// An Answer is overwritten, whatever was in it.
+func TestAnAnswerIsOverwritten(t *testing.T) {
+	b := newBench(t, large)
+	a := &Answer{}
+	b.server.Decide6(b.policy, from(1, Request, na(1), pd(1), rich), b.now, b.batch, a)
+	a.Status = Status{true, UnspecFail, "x"}
+	b.server.Decide6(b.policy, from(1, Advertise), b.now, b.batch, a)
+	b.wantSilence(a, frame.FromServer)
 }
 
 // A decision allocates nothing, whatever is in the message.

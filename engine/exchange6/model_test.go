@@ -28,7 +28,6 @@ type world struct {
 	t        *rapid.T
 	promises []promise
 	held     map[holder][]lease6.Prefix // what a client thinks that it has
-	config   int
 }
 
 type holder struct {
@@ -58,18 +57,26 @@ var configs = []func(*policy6.Spec){
 		first(s).RapidCommit = true
 		first(s).Times = policy6.Times{Preferred: 50, Valid: 100}
 	},
+	func(s *policy6.Spec) { // all that looks at what a client says
+		large(s)
+		first(s).Pools = baseSpec().Subnets[0].Pools
+		first(s).Delegate = baseSpec().Subnets[0].Delegate
+		small(s)
+	},
 	func(s *policy6.Spec) { // blocks within blocks
 		first(s).Delegate[0].Length = 52
 		first(s).Delegate[0].Prefix = prefix("2001:db8:8000::/50")
 	},
 }
 
+// small leaves four prefixes in each block.
+func small(s *policy6.Spec) {
+	first(s).Delegate[0].Prefix = prefix("2001:db8:8000::/46")
+	first(s).Delegate[1].Prefix = prefix("2001:db8:9000::/54")
+}
+
 func (w *world) reloadTo(n int) {
-	w.config = n
-	w.reload(func(s *policy6.Spec) {
-		first(s).Delegate[0].Prefix = prefix("2001:db8:8000::/46")
-		first(s).Delegate[1].Prefix = prefix("2001:db8:9000::/54")
-	}, configs[n])
+	w.reload(small, configs[n])
 }
 
 // query draws a message: of what the client has, of what others have, of nonsense.
@@ -84,6 +91,14 @@ func (w *world) query(typ uint8) *Query {
 		via(relay1)(q)
 	}
 	q.RapidCommit = rapid.Bool().Draw(t, "rapid")
+	if rapid.IntRange(0, 5).Draw(t, "junk") == 0 {
+		junk := rapid.SliceOfN(rapid.ByteRange(0, 66), 0, 20)
+		asks(15, 17, 39, 65, 67)(q)
+		q.FQDN, q.UserClass, q.Arch = junk.Draw(t, "fqdn"), junk.Draw(t, "user class"), junk.Draw(t, "arch")
+		q.VendorClass[0], q.VendorOpts[0] = junk.Draw(t, "vendor class"), junk.Draw(t, "vendor options")
+		q.RSOO[0], q.RSOO[1] = junk.Draw(t, "rsoo"), junk.Draw(t, "rsoo")
+		q.Client.RemoteID, q.Client.InterfaceID = junk.Draw(t, "remote-id"), junk.Draw(t, "interface-id")
+	}
 	seen := map[lease6.IA]bool{}
 	for range rapid.IntRange(0, 3).Draw(t, "IAs") {
 		ia := lease6.IA{Type: lease6.IAType(rapid.IntRange(1, 3).Draw(t, "type")), ID: uint32(rapid.IntRange(1, 2).Draw(t, "iaid"))}
@@ -142,6 +157,12 @@ func (w *world) exchange(typ uint8) {
 		}
 		asked[ia.IA] = false
 		w.answer(n, a, ia)
+	}
+	for own := a.Own.Encoded(); len(own) > 0; {
+		if len(own) < 4 || 4+int(own[2])<<8+int(own[3]) > len(own) {
+			w.t.Fatalf("own options % x", a.Own.Encoded())
+		}
+		own = own[4+int(own[2])<<8+int(own[3]):]
 	}
 }
 

@@ -86,6 +86,9 @@ func OpenView(fs vfs.FS) (*View, error) {
 // sideBySide calls fn for 0 to n-1 at once, so that what must be read from the disk is
 // read together, and returns the first error by number.
 func sideBySide(n int, fn func(i int) error) error {
+	if n == 1 {
+		return fn(0)
+	}
 	errs := make([]error, n)
 	var wg sync.WaitGroup
 	for i := range n {
@@ -99,10 +102,13 @@ func sideBySide(n int, fn func(i int) error) error {
 // by side, and fn is called by one goroutine for each.
 func (v *View) scan(tree func(*reader) *tree, prefix []byte, fn func(run int, key, value []byte) bool) error {
 	return sideBySide(len(v.runs), func(i int) error {
-		r := v.runs[i]
-		return r.scan(tree(r), prefix, make([]byte, blockLen), func(k, value []byte) bool { return fn(i, k, value) })
+		r, b := v.runs[i], blockPool.Get().(*[blockLen]byte)
+		defer blockPool.Put(b)
+		return r.scan(tree(r), prefix, b[:], func(k, value []byte) bool { return fn(i, k, value) })
 	})
 }
+
+var blockPool = sync.Pool{New: func() any { return new([blockLen]byte) }}
 
 func ofSpans(r *reader) *tree   { return &r.Spans }
 func ofClients(r *reader) *tree { return &r.Clients }

@@ -53,6 +53,9 @@ type Change struct {
 	Client    Client
 }
 
+// MinChange is the length of the shortest encoded Change.
+const MinChange = changeShort
+
 const (
 	offPrefix   = 16
 	offExpires  = 32

@@ -9,7 +9,7 @@ import "xdhcp/engine/lease"
 // vacated says what can be claimed now. vacant is what was vacated before.
 func (t *Table) choose(s *shard, r *Request, vacant Prefix) (h ref, vacated Prefix, out lease.Outcome) {
 	if !r.Reserved.IsNone() {
-		h, vacated, out = t.grab(s, r.Reserved, true)
+		h, vacated, out = t.grab(s, r.Reserved, vacant, true)
 		if out == lease.NotYours {
 			out = lease.Taken
 		}
@@ -21,7 +21,7 @@ func (t *Table) choose(s *shard, r *Request, vacant Prefix) (h ref, vacated Pref
 		}
 	}
 	if !r.Hint.IsZero() && s.lay.allows(r, s.lay.poolFor(r.Hint)) {
-		if h, vacated, _ = t.grab(s, r.Hint, false); h != 0 || !vacated.IsNone() {
+		if h, vacated, _ = t.grab(s, r.Hint, vacant, false); h != 0 || !vacated.IsNone() {
 			return h, vacated, lease.OK
 		}
 	}
@@ -34,7 +34,7 @@ func (t *Table) choose(s *shard, r *Request, vacant Prefix) (h ref, vacated Pref
 			if old.IsNone() {
 				break
 			}
-			if h, vacated, _ = t.grab(s, old, false); h != 0 || !vacated.IsNone() {
+			if h, vacated, _ = t.grab(s, old, vacant, false); h != 0 || !vacated.IsNone() {
 				return h, vacated, lease.OK
 			}
 		}
@@ -68,7 +68,10 @@ func (s *shard) next(r *Request, last int) (pool lease.PoolID, rank int) {
 
 // grab claims one prefix, if it is free: see choose for what it returns. NotYours: it
 // is not free.
-func (t *Table) grab(s *shard, p Prefix, reserved bool) (h ref, vacated Prefix, out lease.Outcome) {
+func (t *Table) grab(s *shard, p, vacant Prefix, reserved bool) (h ref, vacated Prefix, out lease.Outcome) {
+	if !reserved && p != vacant && s.closed(s.lay.poolFor(p)) && t.at(p) == 0 {
+		return 0, Prefix{}, lease.NotYours
+	}
 	h, other := s.claim(p, reserved)
 	if h == 0 && other != 0 && t.home(other) == s && s.takeable(t.rec(other)) {
 		s.evict(other, t.rec(other))

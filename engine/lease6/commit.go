@@ -39,10 +39,12 @@ func (t *Table) Commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := r.Client.parts()
+	var vacant Prefix
 	for range tries {
 		if !s.lay.knows(r) {
 			return Grant{}, lease.Busy
 		}
+		now = s.clock(now)
 		own, leases, _ := s.held(&k, p)
 		rec := t.rec(own)
 		switch {
@@ -53,8 +55,8 @@ func (t *Table) Commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 			if p != r.Reserved && !s.lay.allows(r, s.lay.poolFor(p)) {
 				return Grant{}, lease.NotYours
 			}
-			h, vacated, out := t.grab(s, p, p == r.Reserved)
-			if !vacated.IsNone() {
+			h, vacated, out := t.grab(s, p, vacant, p == r.Reserved)
+			if vacant = vacated; !vacated.IsNone() {
 				continue // others had the shard meanwhile
 			}
 			if h == 0 {
@@ -72,7 +74,7 @@ func (t *Table) Commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 		case rec.state != stBound && leases >= MaxLeases:
 			return Grant{}, lease.Full
 		}
-		return s.bind(own, rec, &v, preferred, valid, s.clock(now), b), lease.OK
+		return s.bind(own, rec, &v, preferred, valid, now, b), lease.OK
 	}
 	return Grant{}, lease.Busy
 }

@@ -71,8 +71,11 @@
 //
 // A record that is removed leaves its version to its stripe, as a floor: the next
 // record of that prefix begins above it. So of all changes of a prefix that the log
-// still holds, the one with the highest version is the newest, as for IPv4. Grants
-// and renewals are always written in full, so each stands for itself on replay.
+// still holds, the one with the highest version is the newest, as for IPv4. A record
+// begins at the time, too, if that is more: so it is also above what was removed before
+// a snapshot and a restart, which the history still has. (A prefix that changed more
+// than once a second throughout may come out of order there.) Grants and renewals are
+// always written in full, so each stands for itself on replay.
 //
 // # Forgetting
 //

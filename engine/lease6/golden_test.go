@@ -304,7 +304,8 @@ func until(t lease.Time) string {
 //	append lane=N                             the batch goes to the log
 //	durable lane=N number=N                   the lane's batches are on disk up to there, and no further
 //	list, stats, pools, find ADDR, of CLIENT
-//	hold PREFIX until=                        what a repair does: a Decline by nobody
+//	hold PREFIX until=                        what a repair does: a Decline by nobody,
+//	hold-fresh until=                         or all that is not known
 //	crash                                     a new table from the log
 //	snapshot                                  a new table from the table
 func (s *script) run(line string) {
@@ -407,6 +408,8 @@ func (s *script) run(line string) {
 	case "hold":
 		c := Change{Op: OpDecline, Prefix: pfx(plain[0]), Version: 1, Expires: lease.Time(a.num("until", 0))}
 		replay(s.t, s.tab, c.AppendTo(nil))
+	case "hold-fresh":
+		s.tab.HoldFresh(lease.Time(a.num("until", 0)))
 	case "crash":
 		s.fresh()
 		for _, e := range s.log {

@@ -102,7 +102,7 @@ const (
 func (s *shard) fresh(pool lease.PoolID, r *Request) ref {
 	p, capacity := s.lay.pools[pool], s.lay.capacity[pool]
 	used := p.records()
-	if used >= capacity {
+	if used >= capacity || s.closed(pool) {
 		return 0
 	}
 	var own [hashTries]IP6
@@ -130,6 +130,25 @@ func (s *shard) fresh(pool lease.PoolID, r *Request) ref {
 		}
 	}
 	return s.iterate(p, sweep)
+}
+
+// meetable is the size below which a choice at random may well meet a lease that nobody
+// knows of.
+const meetable = 1 << 40
+
+// HoldFresh closes pools until then: nothing that has no record is given out of them,
+// since a repair of the log could not account for all leases. What has a record and is
+// free is given, and so is what is reserved. A pool that is so large that two choices at
+// random do not meet stays open.
+func (t *Table) HoldFresh(until lease.Time) { t.held.Store(uint32(until)) }
+
+// closed reports whether a pool is.
+func (s *shard) closed(pool lease.PoolID) bool {
+	if until := lease.Time(s.t.held.Load()); until <= s.now || pool == noPool {
+		return false
+	}
+	p := s.lay.pools[pool]
+	return p.size.Hi == 0 && p.size.Lo < meetable || p.method == Iterative
 }
 
 // iterate claims the next prefix in order that has no record.

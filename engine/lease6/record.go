@@ -178,7 +178,7 @@ func (s *shard) insert(p Prefix, pool lease.PoolID) (h, other ref) {
 	h = s.free
 	rec := t.rec(h)
 	s.free = rec.next
-	*rec = record{prefix: p.IP6, len: p.Len, version: st.floor, pool: pool}
+	*rec = record{prefix: p.IP6, len: p.Len, version: max(st.floor, uint32(s.now)), pool: pool}
 	t.noteLen(p.Len)
 	st.idx.insert(tag, h)
 	return h, 0

@@ -67,6 +67,7 @@ type Table struct {
 	slabs atomic.Pointer[[]*slab]
 	lens  [3]atomic.Uint64 // lengths that there are or were records of
 	odd   oddList
+	held  atomic.Uint32 // lease.Time until which pools are closed, see HoldFresh
 
 	conf   sync.Mutex // one Reconfigure at a time
 	layout *layout    // the newest; under conf

@@ -21,6 +21,7 @@ import (
 // promised keeps it, or at least nobody else gets the address before it is over.
 func safe(t *testing.T, name string, promised, got *model, r *Recovery) {
 	t.Helper()
+	safe6(t, name, promised.six, got.six, r)
 	for a, want := range promised.m {
 		if want.Op != lease.OpGrant {
 			continue
@@ -70,7 +71,7 @@ func TestOneWrongBitAnywhere(t *testing.T) {
 					}
 					before := files(t, fs)
 					got := newModel()
-					j, r, err := Open("state", got, small(fs))
+					j, r, err := openModel("state", got, small(fs))
 					var damage *DamageError
 					switch {
 					case err == nil:
@@ -104,7 +105,7 @@ func TestOneWrongBitAnywhere(t *testing.T) {
 						t.Fatalf("%s: the repair did nothing", name)
 					}
 					got = newModel()
-					j, r, err = Open("state", got, small(fs))
+					j, r, err = openModel("state", got, small(fs))
 					if err != nil {
 						t.Fatalf("%s: after the repair: %v", name, err)
 					}
@@ -148,6 +149,11 @@ func safeButNewest(t *testing.T, name string, c *client, got *model, r *Recovery
 			}
 		}
 	}
+	for p, want := range c.table.six.m {
+		if got.six.m[p].Version != want.Version {
+			behind++
+		}
+	}
 	if behind > 18 { // three lanes of at most six changes are in one group
 		t.Fatalf("%s: %d addresses are behind", name, behind)
 	}
@@ -178,7 +184,7 @@ func TestAMissingFile(t *testing.T) {
 		if err := fs.Remove(name); err != nil {
 			t.Fatal(err)
 		}
-		j, r, err := Open("state", newModel(), small(fs))
+		j, r, err := openModel("state", newModel(), small(fs))
 		if err == nil {
 			j.Close()
 			if index, ok := segIndex(strings.TrimPrefix(name, logDir+"/")); ok && r.LastGroup == newest.LastGroup {
@@ -216,7 +222,7 @@ func TestMuchDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		j, _, err := Open("state", newModel(), small(fs))
+		j, _, err := openModel("state", newModel(), small(fs))
 		if err == nil {
 			j.Close()
 			continue
@@ -247,7 +253,7 @@ func TestARenewalOfNothing(t *testing.T) {
 	}
 	j.Close()
 	var damage *DamageError
-	if _, _, err := Open("state", newModel(), small(fs)); !errors.As(err, &damage) {
+	if _, _, err := openModel("state", newModel(), small(fs)); !errors.As(err, &damage) {
 		t.Fatalf("start: %v", err)
 	}
 	if r, err := verifyFS(fs); err != nil || len(r.Damage) != 1 {
@@ -291,7 +297,7 @@ func TestApplyHolds(t *testing.T) {
 func TestHoldsStay(t *testing.T) {
 	fs := errfs.New()
 	j, _, _ := open(t, fs)
-	j.holds = []Hold{{1, 2, epoch0 + 1000}, {3, 4, epoch0 - 1}}
+	j.holds = []Hold{{1, 2, epoch0 + 1000, false}, {3, 4, epoch0 - 1, false}, {0, 0, epoch0 + 2000, true}}
 	j.table = newModel()
 	if err := j.Snapshot(context.Background()); err != nil {
 		t.Fatal(err)
@@ -299,8 +305,11 @@ func TestHoldsStay(t *testing.T) {
 	j.Close()
 	j, _, r := open(t, fs)
 	defer j.Close()
-	if want := []Hold{{1, 2, epoch0 + 1000}}; !slices.Equal(r.Holds, want) {
+	if want := (Hold{1, 2, epoch0 + 1000, false}); len(r.Holds) != 2 || !slices.Contains(r.Holds, want) {
 		t.Errorf("holds %v, want %v", r.Holds, want)
+	}
+	if r.Hold6() != epoch0+2000 {
+		t.Errorf("DHCPv6 is held until %d", r.Hold6())
 	}
 }
 
@@ -341,7 +350,7 @@ func TestRepairIsInterrupted(t *testing.T) {
 					t.Fatalf("%s: repair: %v", name, err)
 				}
 				got := newModel()
-				j, r, err := Open("state", got, small(after))
+				j, r, err := openModel("state", got, small(after))
 				if err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}

@@ -41,7 +41,8 @@
 // machine's start. A group's crc goes over log id and index of the segment, then
 // over its own bytes from seq to the end of its changes: what a reused file still
 // holds of its earlier life never checks, and neither do bytes that a client made up
-// to look like a group. Changes are encoded as lease.Change says.
+// to look like a group. Changes are encoded as lease.Change and lease6.Change say, those of
+// both in one stream; bit 6 of the operation tells them apart.
 //
 // A snapshot is a page and blocks of 64 KiB (the last one shorter). The file may be
 // longer: it is used again.
@@ -50,7 +51,7 @@
 //	| xdhcpsnp | version | log id | covered | time | expires | records | size | crc of 0..56 | zeros
 //
 //	 0      4     8     12     16
-//	| Xsnb | crc | len | kind | records: full changes (1), or held ranges (2) | zeros
+//	| Xsnb | crc | len | kind | records: full changes (1), held ranges (2), hold of DHCPv6 (3) | zeros
 //
 // A block's crc goes over log id and covered, then over its own bytes from len on.
 //

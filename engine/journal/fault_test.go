@@ -27,7 +27,7 @@ func (c *client) live(fs *errfs.FS, snapshotAt func(start, i int) bool) *model {
 		o := small(fs)
 		o.Linger = time.Millisecond // groups end at a page, batches go over two
 		recovered := newModel()
-		j, _, err := Open("state", recovered, o)
+		j, _, err := openModel("state", recovered, o)
 		if err != nil {
 			return c.promised
 		}
@@ -38,7 +38,7 @@ func (c *client) live(fs *errfs.FS, snapshotAt func(start, i int) bool) *model {
 		}
 		// The table of this start is what was recovered; in this history, where the
 		// first start ends in order, that is all there was.
-		j.table = c.table
+		j.table = Tables{c.table, c.table.six}
 		for i := range 24 {
 			for k, b := range c.batches {
 				if (i+k)%3 != 0 {
@@ -153,7 +153,7 @@ func TestEveryFault(t *testing.T) {
 func recoverTwice(t *testing.T, name string, fs *errfs.FS, c *client, least *model) {
 	t.Helper()
 	first := newModel()
-	j, _, err := Open("state", first, small(fs))
+	j, _, err := openModel("state", first, small(fs))
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
@@ -163,7 +163,7 @@ func recoverTwice(t *testing.T, name string, fs *errfs.FS, c *client, least *mod
 	}
 	j.Close()
 	again := newModel()
-	j, _, err = Open("state", again, small(fs.Crash(false, nil)))
+	j, _, err = openModel("state", again, small(fs.Crash(false, nil)))
 	if err != nil {
 		t.Fatalf("%s, and again: %v", name, err)
 	}
@@ -208,6 +208,7 @@ func TestAWriteThatIsPutOffBeyondItsSync(t *testing.T) {
 				case n:
 					hit = op
 					before.m, with.m = maps.Clone(c.promised.m), maps.Clone(c.table.m)
+					before.six.m, with.six.m = maps.Clone(c.promised.six.m), maps.Clone(c.table.six.m)
 					return errfs.Late
 				case n + wait:
 					return errfs.PowerCut
@@ -218,7 +219,7 @@ func TestAWriteThatIsPutOffBeyondItsSync(t *testing.T) {
 			for _, crash := range crashes {
 				name := fmt.Sprintf("operation %d (%v %s) put off, power lost at %d, %s", n, hit.Kind, hit.Name, n+wait, crash.name)
 				got := newModel()
-				j, _, err := Open("state", got, small(fs.Crash(crash.names, crash.keep)))
+				j, _, err := openModel("state", got, small(fs.Crash(crash.names, crash.keep)))
 				if err != nil {
 					if damage := new(DamageError); !errors.As(err, &damage) {
 						t.Fatalf("%s: %v", name, err)
@@ -255,6 +256,11 @@ func TestAWriteThatIsPutOffBeyondItsSync(t *testing.T) {
 func (m *model) behind(o *model) bool {
 	for a, c := range o.m {
 		if m.m[a].Version < c.Version {
+			return true
+		}
+	}
+	for p, c := range o.six.m {
+		if m.six.m[p].Version < c.Version {
 			return true
 		}
 	}

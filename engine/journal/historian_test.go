@@ -58,11 +58,11 @@ func TestHistoryHasAllThatWasLogged(t *testing.T) {
 	ctx := context.Background()
 	recycled := false
 	for range 3 {
-		j, _, err := Open("state", newModel(), withHistory(fs))
+		j, _, err := openModel("state", newModel(), withHistory(fs))
 		if err != nil {
 			t.Fatal(err)
 		}
-		j.table = c.table
+		j.table = Tables{c.table, c.table.six}
 		if err := j.historian.open(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestHistoryIsGivenUpBeforeTheLog(t *testing.T) {
 	o := withHistory(fs)
 	o.History.MaxLag = 10 * page
 	c := newClient(3)
-	j, _, err := Open("state", c.table, o)
+	j, _, err := openModel("state", c.table, o)
 	if err != nil {
 		t.Fatal(err)
 	}

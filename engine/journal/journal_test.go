@@ -33,6 +33,9 @@ func onDisk(t testing.TB, dir string, table Table, o Options) (j *Journal, r *Re
 	if o.SegmentSize == 0 {
 		o.SegmentSize = 256 << 10
 	}
+	if m, ok := table.(*model); ok {
+		table = Tables{m, m.six}
+	}
 	j, r, err := Open(dir, table, o)
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +148,7 @@ func TestAsync(t *testing.T) {
 	fs := errfs.New()
 	o := small(fs)
 	o.Async = true
-	j, _, err := Open("state", newModel(), o)
+	j, _, err := openModel("state", newModel(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +251,7 @@ func TestASecondServerIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	_, _, stop := onDisk(t, dir, newModel(), Options{})
 	defer stop()
-	_, _, err := Open(dir, newModel(), Options{})
+	_, _, err := openModel(dir, newModel(), Options{})
 	var locked *vfs.Locked
 	if !errors.As(err, &locked) || locked.Pid != os.Getpid() {
 		t.Fatalf("a second Open: %v", err)
@@ -364,7 +367,7 @@ func TestGroupsFillTheirPages(t *testing.T) {
 		fs := errfs.New()
 		o := small(fs)
 		o.Linger = time.Millisecond
-		j, _, err := Open("state", newModel(), o)
+		j, _, err := openModel("state", newModel(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -420,7 +423,7 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 	fs := errfs.New()
 	o := small(fs)
 	o.SegmentSize = 4 << 20
-	j, _, err := Open("state", newModel(), o)
+	j, _, err := openModel("state", newModel(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,15 +12,24 @@ import (
 
 	"xdhcp/engine/journal/errfs"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 )
 
 // model is a table that is a map: what recovery is compared with.
 type model struct {
-	mu sync.Mutex
-	m  map[lease.IP4]lease.Change
+	mu  sync.Mutex
+	m   map[lease.IP4]lease.Change
+	six *model6
 }
 
-func newModel() *model { return &model{m: map[lease.IP4]lease.Change{}} }
+func newModel() *model {
+	return &model{m: map[lease.IP4]lease.Change{}, six: &model6{m: map[lease6.Prefix]lease6.Change{}}}
+}
+
+// openModel opens a directory into a model of both tables.
+func openModel(dir string, m *model, o Options) (*Journal, *Recovery, error) {
+	return Open(dir, Tables{m, m.six}, o)
+}
 
 func own(c lease.Change) lease.Change {
 	for _, b := range []*[]byte{&c.HW, &c.ID, &c.ClientID, &c.Relay, &c.Host} {
@@ -99,6 +108,7 @@ type client struct {
 	batches []*lease.Batch
 	// sent holds every change with its ticket, in the order of appending.
 	sent     []sent
+	sent6    []sent6
 	promised *model // what was durable when last asked
 	now      lease.Time
 }
@@ -121,6 +131,10 @@ func newClient(seed uint64) *client {
 func (c *client) some(n int, b *lease.Batch) {
 	for range n {
 		c.now++
+		if c.rng.IntN(3) == 0 {
+			c.one6(b)
+			continue
+		}
 		a := lease.IP4(0x0a000000 + c.rng.Uint32N(40))
 		old, have := c.table.m[a]
 		ch := lease.Change{Addr: a, Version: old.Version + 1, At: c.now}
@@ -186,12 +200,19 @@ func (c *client) promise(j *Journal) {
 			panic(err)
 		}
 	}
+	for i := range c.sent6 {
+		if s := &c.sent6[i]; !s.promised && j.Durable(s.ticket) {
+			s.promised = true
+			c.promised.six.change(s.c)
+		}
+	}
 }
 
 // check compares what was recovered with what was promised: nothing durable is
 // missing, and nothing is there that was never sent.
 func (c *client) check(t testing.TB, least, got *model) {
 	t.Helper()
+	c.check6(t, least.six, got.six)
 	for a, want := range least.m {
 		g, ok := got.m[a]
 		if !ok {
@@ -265,7 +286,7 @@ func small(fs *errfs.FS) Options {
 func open(t testing.TB, fs *errfs.FS) (*Journal, *model, *Recovery) {
 	t.Helper()
 	got := newModel()
-	j, r, err := Open("state", got, small(fs))
+	j, r, err := openModel("state", got, small(fs))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"xdhcp/engine/journal/vfs"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 )
 
 // What a repair may conclude.
@@ -29,7 +30,9 @@ import (
 //     and given to another, who must not lose it to a third.
 //   - An address that is free by a record before L goes on probation until the hold.
 //   - An address without any record is reported, in ranges, to go on probation until
-//     the hold as soon as the table exists: the journal does not know the pools.
+//     the hold as soon as the table exists: the journal does not know the pools. Of
+//     DHCPv6 there are too many; until the hold its table gives none of them out of
+//     pools in which it could be met.
 //
 // The hold is the time when everything granted in the lost part is over: when it was
 // written, at the latest (the time of the next group that checks; now, if there is
@@ -78,7 +81,7 @@ func repairFS(fs vfs.FS, dir string, o RepairOptions) (_ *RepairReport, err erro
 		return nil, fmt.Errorf("journal: state directory %s: %w", dir, err)
 	}
 	defer lock.Close()
-	ks := ledger{m: map[lease.IP4]*known{}}
+	ks := ledger{m: map[lease.IP4]*known{}, m6: map[lease6.Prefix]*known6{}}
 	sv, err := takeSurvey(fs, ks.note)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -110,21 +113,22 @@ type known struct {
 // ledger is a table without rules.
 type ledger struct {
 	m        map[lease.IP4]*known
+	m6       map[lease6.Prefix]*known6
 	longest  uint32
 	infinite bool
 }
 
 func (ks *ledger) note(group uint64, rec []byte) {
+	if isV6(rec) {
+		ks.note6(group, rec)
+		return
+	}
 	c, err := lease.ParseChange(rec)
 	if err != nil {
 		return // takeSurvey has noted it as a loss
 	}
 	if c.Op == lease.OpGrant || c.Op == lease.OpRenew {
-		if c.Expires == lease.Never {
-			ks.infinite = true
-		} else if c.Expires > c.At {
-			ks.longest = max(ks.longest, uint32(c.Expires-c.At))
-		}
+		ks.lasts(c.At, c.Expires)
 	}
 	k := ks.m[c.Addr]
 	switch {
@@ -154,6 +158,15 @@ func (ks *ledger) note(group uint64, rec []byte) {
 		k.c.Op, k.orphan = c.Op, false
 	}
 	k.c.Addr, k.c.Version, k.c.At = c.Addr, c.Version, c.At
+}
+
+// lasts notes how long a lease was given for.
+func (ks *ledger) lasts(at, expires lease.Time) {
+	if expires == lease.Never {
+		ks.infinite = true
+	} else if expires > at {
+		ks.longest = max(ks.longest, uint32(expires-at))
+	}
 }
 
 func (ks *ledger) orphans() (n int) {
@@ -191,6 +204,12 @@ func (w *rewriter) newLog() error {
 	sv, j := w.sv, &w.j
 	last := last{time: sv.seq.time, boot: sv.seq.boot, bootID: sv.seq.tail.bootID}
 	for _, k := range w.ledger.m {
+		last.time = max(last.time, k.c.At)
+		if k.c.Expires != lease.Never {
+			last.expires = max(last.expires, k.c.Expires)
+		}
+	}
+	for _, k := range w.ledger.m6 {
 		last.time = max(last.time, k.c.At)
 		if k.c.Expires != lease.Never {
 			last.expires = max(last.expires, k.c.Expires)
@@ -249,7 +268,7 @@ func (w *rewriter) newSnapshot() error {
 	slices.Sort(addrs)
 	holds := slices.Clone(w.sv.holds)
 	if r.HoldUntil > now {
-		r.Holds = gaps(addrs, r.HoldUntil)
+		r.Holds = append(gaps(addrs, r.HoldUntil), Hold{Until: r.HoldUntil, V6: true})
 		holds = append(holds, r.Holds...)
 	}
 	head := snapshot{log: w.j.id, covered: w.j.committer.seq - 1, time: now}
@@ -258,6 +277,12 @@ func (w *rewriter) newSnapshot() error {
 		var b []byte
 		for _, a := range addrs {
 			b = w.conclude(w.ledger.m[a], lastLost, now).AppendTo(b[:0])
+			if err := emit(b); err != nil {
+				return err
+			}
+		}
+		for _, k := range w.ledger.m6 {
+			b = w.conclude6(k, lastLost, now).AppendTo(b[:0])
 			if err := emit(b); err != nil {
 				return err
 			}
@@ -316,12 +341,12 @@ func gaps(addrs []lease.IP4, until lease.Time) []Hold {
 	next := uint64(0)
 	for _, a := range addrs {
 		if uint64(a) > next {
-			hs = append(hs, Hold{lease.IP4(next), a - 1, until})
+			hs = append(hs, Hold{First: lease.IP4(next), Last: a - 1, Until: until})
 		}
 		next = uint64(a) + 1
 	}
 	if next <= 1<<32-1 {
-		hs = append(hs, Hold{lease.IP4(next), 1<<32 - 1, until})
+		hs = append(hs, Hold{First: lease.IP4(next), Last: 1<<32 - 1, Until: until})
 	}
 	return hs
 }

@@ -63,10 +63,22 @@ type Cut struct {
 	Offset int64
 }
 
-// Hold is a range of addresses, both ends included.
+// Hold is a range of addresses, both ends included; with V6, all of DHCPv6 that has no
+// record: see lease6.Table.HoldFresh.
 type Hold struct {
 	First, Last lease.IP4
 	Until       lease.Time
+	V6          bool
+}
+
+// Hold6 is until when DHCPv6 is held back, 0 if it is not.
+func (r *Recovery) Hold6() (until lease.Time) {
+	for _, h := range r.Holds {
+		if h.V6 {
+			until = max(until, h.Until)
+		}
+	}
+	return until
 }
 
 // ApplyHolds puts the addresses of the pools that Holds covers on probation. It
@@ -74,6 +86,9 @@ type Hold struct {
 func (r *Recovery) ApplyHolds(t Table, pools []lease.Range) error {
 	var rec []byte
 	for _, h := range r.Holds {
+		if h.V6 {
+			continue
+		}
 		for _, p := range pools {
 			for a, end := uint64(max(h.First, p.First)), uint64(min(h.Last, p.Last)); a <= end; a++ {
 				// The lowest version there is: any record of the address beats it.
@@ -88,10 +103,11 @@ func (r *Recovery) ApplyHolds(t Table, pools []lease.Range) error {
 	return nil
 }
 
-// replayer feeds records to a table from several goroutines, each of which has
+// replayer feeds records to the tables from several goroutines, each of which has
 // the addresses of one residue class. A nil sink only checks.
 type replayer struct {
 	sink   Table
+	sink6  Table6
 	expect func(rec []byte) // never nil
 
 	ways    []chan replayed
@@ -112,8 +128,9 @@ type replayed struct {
 	release  func()
 }
 
-func newReplayer(sink Table) *replayer {
-	r := &replayer{sink: sink, expect: func([]byte) {}, ways: make([]chan replayed, runtime.GOMAXPROCS(0))}
+func newReplayer(t Table) *replayer {
+	sink, sink6 := split(t)
+	r := &replayer{sink: sink, sink6: sink6, expect: func([]byte) {}, ways: make([]chan replayed, runtime.GOMAXPROCS(0))}
 	if e, ok := sink.(expecter); ok {
 		r.expect = e.ExpectChange
 	}
@@ -204,19 +221,21 @@ func (r *replayer) apply(me, ways uint32, payload []byte, t *tally) error {
 	var ring [lookAhead][]byte // seen and not yet applied
 	n := 0
 	for len(payload) > 0 {
-		rec, rest, err := lease.Next(payload)
+		rec, rest, err := nextRecord(payload)
 		if err != nil {
 			return &DamageError{t.file, 0, fmt.Sprintf("what checks as a whole holds a broken record: %v", err)}
 		}
 		payload = rest
-		if ways > 1 && uint32(recAddr(rec))%ways != me {
+		if ways > 1 && recPlace(rec)%ways != me {
 			continue
 		}
 		t.note(rec)
 		if r.sink == nil {
 			continue
 		}
-		r.expect(rec)
+		if !isV6(rec) {
+			r.expect(rec)
+		}
 		at := &ring[n%lookAhead]
 		if n++; n > lookAhead {
 			if err := r.applyOne(*at, t); err != nil {
@@ -234,27 +253,19 @@ func (r *replayer) apply(me, ways uint32, payload []byte, t *tally) error {
 }
 
 func (r *replayer) applyOne(rec []byte, t *tally) error {
-	if err := r.sink.Apply(rec); err != nil {
-		return &DamageError{t.file, 0, fmt.Sprintf("the record of %v: %v", recAddr(rec), err)}
+	var err error
+	switch {
+	case !isV6(rec):
+		err = r.sink.Apply(rec)
+	case r.sink6 == nil:
+		return errNoTable6
+	default:
+		err = r.sink6.Apply(rec)
+	}
+	if err != nil {
+		return &DamageError{t.file, 0, fmt.Sprintf("the record of %s: %v", recName(rec), err)}
 	}
 	return nil
-}
-
-// The fixed part of an encoded lease.Change, for those who need no more of it.
-
-func recOp(rec []byte) lease.Op    { return lease.Op(rec[2]) }
-func recAddr(rec []byte) lease.IP4 { return lease.IP4(le.Uint32(rec[4:])) }
-func recVersion(rec []byte) uint32 { return le.Uint32(rec[8:]) }
-func recAt(rec []byte) lease.Time  { return lease.Time(le.Uint32(rec[12:])) }
-
-// recStart is of a Grant or a Renew.
-func recStart(rec []byte) lease.Time { return lease.Time(le.Uint32(rec[20:])) }
-
-func recExpires(rec []byte) lease.Time {
-	if len(rec) < 20 {
-		return 0
-	}
-	return lease.Time(le.Uint32(rec[16:]))
 }
 
 // replayLog feeds the changes of the log beyond covered to r, in order. It changes

@@ -48,6 +48,7 @@ const (
 
 	blockRecords = 1
 	blockHolds   = 2
+	blockHold6   = 3
 
 	holdLen = 12
 )

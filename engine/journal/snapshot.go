@@ -76,20 +76,7 @@ func (j *Journal) Snapshot(ctx context.Context) (err error) {
 
 // write takes the snapshot of a table.
 func (w *snapshotter) write(ctx context.Context, t Table, holds []Hold) error {
-	return w.writeAll(ctx, holds, func(emit func([]byte) error) (err error) {
-		var rec []byte
-		for shard := range t.Shards() {
-			t.EachShard(shard, func(e *lease.Entry) bool {
-				rec = e.AppendTo(rec[:0])
-				err = emit(rec)
-				return err == nil
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return w.writeAll(ctx, holds, func(emit func([]byte) error) error { return emitAll(t, emit) })
 }
 
 // writeAll makes a snapshot of the records that each emits.
@@ -142,21 +129,32 @@ func (w *snapshotter) record(ctx context.Context, rec []byte) error {
 	return nil
 }
 
-// holds come before the records, in blocks of their own.
+// holds come before the records, in blocks of their own, those of DHCPv6 in one of
+// another kind.
 func (w *snapshotter) holds(ctx context.Context, holds []Hold) error {
-	for i, h := range holds {
+	if until := (&Recovery{Holds: holds}).Hold6(); until != 0 {
+		le.PutUint32(w.block[blockHead:], uint32(until))
+		w.n = 4
+		if err := w.flush(ctx, blockHold6, true); err != nil {
+			return err
+		}
+	}
+	for _, h := range holds {
+		if h.V6 {
+			continue
+		}
+		if blockHead+w.n+holdLen > snapBlock {
+			if err := w.flush(ctx, blockHolds, true); err != nil {
+				return err
+			}
+		}
 		b := w.block[blockHead+w.n:]
 		le.PutUint32(b[0:], uint32(h.First))
 		le.PutUint32(b[4:], uint32(h.Last))
 		le.PutUint32(b[8:], uint32(h.Until))
 		w.n += holdLen
-		if i == len(holds)-1 || blockHead+w.n+holdLen > snapBlock {
-			if err := w.flush(ctx, blockHolds, true); err != nil {
-				return err
-			}
-		}
 	}
-	return nil
+	return w.flush(ctx, blockHolds, true)
 }
 
 // flush writes the block; whole fills it up, as all but the last one must be.
@@ -276,10 +274,10 @@ func loadSnapshot(fs vfs.FS, r *replayer) (*snapshot, []Hold, error) {
 		switch {
 		case !ok:
 			return &DamageError{snapName(s.covered), off, "the block's checksum is wrong"}
-		case kind == blockHolds:
+		case kind == blockHolds || kind == blockHold6:
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			holds = appendHolds(holds, payload)
+			holds = appendHolds(holds, kind, payload)
 			return nil
 		}
 		return r.direct(snapName(s.covered), payload)
@@ -293,9 +291,16 @@ func loadSnapshot(fs vfs.FS, r *replayer) (*snapshot, []Hold, error) {
 	return s, holds, nil
 }
 
-func appendHolds(holds []Hold, b []byte) []Hold {
+// appendHolds reads a block of holds.
+func appendHolds(holds []Hold, kind uint32, b []byte) []Hold {
+	if kind == blockHold6 {
+		if len(b) < 4 {
+			return holds
+		}
+		return append(holds, Hold{Until: lease.Time(le.Uint32(b)), V6: true})
+	}
 	for ; len(b) >= holdLen; b = b[holdLen:] {
-		holds = append(holds, Hold{lease.IP4(le.Uint32(b)), lease.IP4(le.Uint32(b[4:])), lease.Time(le.Uint32(b[8:]))})
+		holds = append(holds, Hold{First: lease.IP4(le.Uint32(b)), Last: lease.IP4(le.Uint32(b[4:])), Until: lease.Time(le.Uint32(b[8:]))})
 	}
 	return holds
 }

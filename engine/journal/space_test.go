@@ -32,11 +32,11 @@ func TestDiskSpaceIsBounded(t *testing.T) {
 	const starts, steps = 3, 400
 	for range starts {
 		o.FS = fs
-		j, _, err := Open("state", newModel(), o)
+		j, _, err := openModel("state", newModel(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		j.table = c.table
+		j.table = Tables{c.table, c.table.six}
 		for range steps {
 			for _, b := range c.batches {
 				c.some(6, b)

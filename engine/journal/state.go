@@ -72,7 +72,8 @@ func (st *state) last() last {
 
 // Read replays a state directory without a lock and without changing anything,
 // for listings beside a running server and after one. If the server tidies up
-// meanwhile, it begins again with a table from fresh.
+// meanwhile, it begins again with a table from fresh. If that has no part for DHCPv6 (see
+// Tables), leases of DHCPv6 are passed over.
 func Read(dir string, fresh func() (Table, error)) (*Recovery, error) {
 	fs, err := vfs.OpenOS(dir)
 	if err != nil {
@@ -88,6 +89,9 @@ func readFS(fs vfs.FS, fresh func() (Table, error)) (*Recovery, error) {
 		t, err := fresh()
 		if err != nil {
 			return nil, err
+		}
+		if _, both := t.(Tables); !both {
+			t = Tables{t, passOver{}}
 		}
 		st, err := load(fs, t)
 		if err == nil {

@@ -13,6 +13,7 @@ import (
 	"xdhcp/engine/journal/history"
 	"xdhcp/engine/journal/vfs"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 )
 
 // survey is what can be read of a state directory, damaged or not.
@@ -128,8 +129,8 @@ func (sv *survey) readSnapshot(fs vfs.FS, each func(uint64, []byte)) error {
 		switch {
 		case !ok:
 			sv.losses = append(sv.losses, loss{DamageError{snapName(s.covered), off, "the block's checksum is wrong"}, s.covered, s.time})
-		case kind == blockHolds:
-			sv.holds = appendHolds(sv.holds, payload)
+		case kind == blockHolds || kind == blockHold6:
+			sv.holds = appendHolds(sv.holds, kind, payload)
 		default:
 			n += sv.records(snapName(s.covered), s.covered, payload, each)
 		}
@@ -143,8 +144,12 @@ func (sv *survey) readSnapshot(fs vfs.FS, each func(uint64, []byte)) error {
 // loss as well.
 func (sv *survey) records(file string, group uint64, payload []byte, each func(uint64, []byte)) (n uint64) {
 	for len(payload) > 0 {
-		rec, rest, err := lease.Next(payload)
-		if err == nil {
+		rec, rest, err := nextRecord(payload)
+		switch {
+		case err != nil:
+		case isV6(rec):
+			_, err = lease6.ParseChange(rec)
+		default:
 			_, err = lease.ParseChange(rec)
 		}
 		if err != nil {
@@ -196,6 +201,9 @@ func verifyFS(fs vfs.FS) (*Report, error) {
 	sv, err := takeSurvey(fs, func(group uint64, rec []byte) {
 		r.Changes++
 		r.LastTime = max(r.LastTime, recAt(rec))
+		if isV6(rec) {
+			return // each of its grants and renewals stands for itself
+		}
 		a, b := recAddr(rec), binding{version: recVersion(rec)}
 		old := bound[a]
 		if b.version <= old.version {

@@ -62,7 +62,9 @@ var lengths = [256]rule{
 // scan is flat: the Reason does not depend on the order of the options.
 func (o *Options) Scan(m Msg) frame.Reason {
 	o.present = [4]uint64{}
-	twice, bad := uint64(0), uint32(0)
+	// Most codes are below 64: their word is kept in a register, since through
+	// memory one option would wait for the other.
+	low, twice, bad := uint64(0), uint64(0), uint32(0)
 	for i := OffOptions; i < len(m); {
 		code := m[i]
 		if code == OptPad {
@@ -77,15 +79,22 @@ func (o *Options) Scan(m Msg) frame.Reason {
 		}
 		n := m[i+1]
 		i += 2
-		word, bit := &o.present[code>>6], uint64(1)<<(code&63)
-		twice |= *word & bit
-		*word |= bit
+		bit := uint64(1) << (code & 63)
+		if code < 64 {
+			twice |= low & bit
+			low |= bit
+		} else {
+			word := &o.present[code>>6]
+			twice |= *word & bit
+			*word |= bit
+		}
 		o.off[code] = uint16(i)
 		bad |= lengths[code].check(n)
 		if i += int(n); i > len(m) {
 			return frame.BadOption
 		}
 	}
+	o.present[0] = low
 	// The parts of a split or overloaded option have lengths of their own, so
 	// these two come before the judgement on lengths.
 	switch {

@@ -136,7 +136,7 @@ func TestMistakesAreTold(t *testing.T) {
 		{args("run -r 1"), 2, "interface"},
 		{args("run", at(p.Client)), 1, "--rate, --window, --avalanche"},
 		{args("run -r 1 -w 1", at(p.Client)), 2, "can't be used together"},
-		{args("run -r 1 --mix boot", at(p.Client)), 1, "sarr"},
+		{args("run -r 1 --mix boot", at(p.Client)), 1, "boot"},
 		{args("run -r 1 --vlan 9-5", at(p.Client)), 1, "9-5"},
 		{args("run -r 1 --first-mac x", at(p.Client)), 1, "Ethernet address"},
 		{args("run -r 1 --server 192.0.2.1 --relay 192.0.2.2", at(p.Client)), 1, "no answer to ARP for 192.0.2.1"},

@@ -31,7 +31,7 @@ func read(t *testing.T, o options, name string) string {
 
 // Every scenario asks the stub and our server, at rates that any machine reaches.
 func TestComparison(t *testing.T) {
-	o := small(t, "stub,xdhcpd sync", "")
+	o := small(t, "stub,xdhcpd sync,stub6,xdhcpd6 sync", "")
 	o.reflector = filepath.Join(o.bin, "reflector")
 	const table = "#!/bin/sh\necho 'own rings, poll   1000000   1100000'\necho 'own rings, spin   900000   950000'\n"
 	if err := os.WriteFile(o.reflector, []byte(table), 0o755); err != nil {
@@ -51,7 +51,7 @@ func TestComparison(t *testing.T) {
 		}
 		_, section, ok := strings.Cut(page, "\n## "+s.name+"\n")
 		section, _, _ = strings.Cut(section, "\n## ")
-		if !ok || !strings.Contains(section, "| xdhcpd sync |") || strings.Contains(section, "no result") {
+		if !ok || !strings.Contains(section, map[int]string{4: "| xdhcpd sync |", 6: "| xdhcpd6 sync |"}[s.family]) || strings.Contains(section, "no result") {
 			t.Errorf("%s:\n%s", s.name, section)
 		}
 	}

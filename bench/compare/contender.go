@@ -51,6 +51,12 @@ var contenders = []*contender{
 		prepare: ours4("durability: async", "native")},
 	{name: "xdhcpd sync, xdp off", family: 4, durable: "synced in groups", ours: true, synced: true, from: 2000, pool: pool,
 		prepare: ours4("durability: sync", "off")},
+
+	{name: "kea6", family: 6, durable: "written, not synced", peer: true, from: 1000, pool: pool,
+		program: "kea-dhcp6", pkg: "kea-dhcp6-server", version: []string{"kea-dhcp6", "-v"}, prepare: kea6},
+	{name: "stub6", family: 6, durable: "no state at all", from: 10000, pool: pool, prepare: stub6},
+	{name: "xdhcpd6 sync", family: 6, durable: "synced in groups", ours: true, synced: true, from: 5000, pool: pool,
+		prepare: ours6},
 }
 
 // write puts a file into the contender's directory.
@@ -122,6 +128,42 @@ func keaAdopt(_ *run, w *wire, csv string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(w.dir, "leases.csv"), b, 0o644)
+}
+
+// kea6 is the same for DHCPv6.
+func kea6(_ *run, w *wire, _ *contender) ([]string, []string, error) {
+	path, err := w.write("kea6.json", fmt.Sprintf(`{"Dhcp6": {
+  "interfaces-config": {"interfaces": ["srv0/%v"]},
+  "multi-threading": {"enable-multi-threading": true},
+  "lease-database": {"type": "memfile", "persist": true, "name": %q, "lfc-interval": 0},
+  "preferred-lifetime": 3000, "valid-lifetime": 3600,
+  "server-id": {"type": "EN", "enterprise-id": 9, "identifier": "0001", "persist": false},
+  "option-data": [{"name": "dns-servers", "data": "%[1]v"}, {"name": "domain-search", "data": "bench.example"}],
+  "subnet6": [{"id": 1, "subnet": "2001:db8::/64", "pools": [{"pool": "%[3]v"}],
+    "pd-pools": [{"prefix": "%[4]v", "prefix-len": %[5]d, "delegated-len": %[6]d}]}],
+  "loggers": [{"name": "kea-dhcp6", "severity": "ERROR", "output_options": [{"output": "stderr"}]}]
+}}
+`, serverAddr6, filepath.Join(w.dir, "leases6.csv"), pool6, delegated.Addr(), delegated.Bits(), delegatedLen))
+	return []string{"kea-dhcp6", "-c", path}, []string{"KEA_PIDFILE_DIR=" + w.dir, "KEA_LOCKFILE_DIR=" + w.dir}, err
+}
+
+// ours6 is this project's server for DHCPv6.
+func ours6(r *run, w *wire, _ *contender) ([]string, []string, error) {
+	path, err := w.write("xdhcp.yaml", fmt.Sprintf(`interfaces: [{name: srv0, xdp: native}]
+subnets:
+  - subnet: 2001:db8::/64
+    pools: ["%v"]
+    delegate: [{prefix: "%v", length: %d}]
+    lease: {preferred: 50m, valid: 1h}
+    options: {dns-servers: ["%v"], domain-search: [bench.example]}
+`, pool6, delegated, delegatedLen, serverAddr6))
+	return []string{filepath.Join(r.bin, "xdhcpd"), "serve", "-c", path, "--state", filepath.Join(w.dir, "state")}, nil, err
+}
+
+// stub6 gives addresses and prefixes of the pools.
+func stub6(r *run, _ *wire, _ *contender) ([]string, []string, error) {
+	return []string{filepath.Join(r.bin, "xdhcpbench"), "stub", "-i", "srv0",
+		"--first6", pool6.Addr().String(), "--delegated", delegated.Addr().String()}, nil, nil
 }
 
 // dhcpd4 is ISC's server. It syncs its lease file before each ACK.

@@ -26,7 +26,14 @@ var (
 	// every address when they start.
 	pool      = netip.MustParsePrefix("10.16.0.0/12")
 	smallPool = netip.MustParsePrefix("10.16.0.0/15")
+
+	serverAddr6 = netip.MustParseAddr("2001:db8::1") // RFC 3849
+	relayAddr6  = netip.MustParseAddr("2001:db8::2")
+	pool6       = netip.MustParsePrefix("2001:db8::1:0:0:0/80")
+	delegated   = netip.MustParsePrefix("2001:db8:1000::/36") // in prefixes of 56 bits
 )
+
+const delegatedLen = 56
 
 // wire is a server's and a clients' namespace with a veth pair between them, and a
 // directory for the server's files.
@@ -48,13 +55,14 @@ func newWire() (w *wire, err error) {
 	for _, e := range []struct {
 		to   **lab.End
 		name string
-		addr netip.Addr
-	}{{&w.server, "srv0", serverAddr}, {&w.clients, "cli0", relayAddr}} {
+		v4   netip.Addr
+		v6   netip.Addr
+	}{{&w.server, "srv0", serverAddr, serverAddr6}, {&w.clients, "cli0", relayAddr, relayAddr6}} {
 		n, err := lab.NewNamespace()
 		if err != nil {
 			return w, err
 		}
-		*e.to = &lab.End{Namespace: n, Name: e.name, Addrs: []string{e.addr.String() + "/8"}}
+		*e.to = &lab.End{Namespace: n, Name: e.name, Addrs: []string{e.v4.String() + "/8", e.v6.String() + "/64"}}
 		lo, err := n.Netlink.LinkByName("lo")
 		if err == nil {
 			err = n.Netlink.LinkSetUp(lo)
@@ -96,6 +104,8 @@ func (w *wire) close() error {
 
 // clientKit says who the clients of a load are.
 type clientKit struct {
+	family    int
+	pd        bool // of DHCPv6: a prefix beside the address
 	count     int
 	broadcast bool // directly on the link; else behind the relay agent
 	patient   bool // send again, as clients do; else one try of a second
@@ -104,12 +114,18 @@ type clientKit struct {
 
 // load opens the clients' end.
 func (w *wire) load(k clientKit) (*load.Generator, error) {
-	cfg := load.Config{
-		Clients: k.count, ServerIDs: []netip.Addr{serverAddr}, Pools: []netip.Prefix{pool}, ServerMAC: load.MAC(w.server.MAC),
-		Require: []uint8{1, 3, 51},
+	cfg := load.Config{Clients: k.count, ServerMAC: load.MAC(w.server.MAC)}
+	relay, server := relayAddr, serverAddr
+	if k.family == 6 {
+		relay, server = relayAddr6, serverAddr6
+		cfg.V6, cfg.NA, cfg.PD = true, true, k.pd
+		cfg.Pools, cfg.Delegated = []netip.Prefix{pool6}, []netip.Prefix{delegated}
+	} else {
+		cfg.ServerIDs, cfg.Pools = []netip.Addr{serverAddr}, []netip.Prefix{pool}
+		cfg.Require = []uint8{1, 3, 51}
 	}
 	if !k.broadcast {
-		cfg.Relays, cfg.Server = []netip.Addr{relayAddr}, serverAddr
+		cfg.Relays, cfg.Server = []netip.Addr{relay}, server
 	}
 	switch {
 	case k.patient:

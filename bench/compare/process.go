@@ -68,8 +68,8 @@ const patience = 60 * time.Second
 
 // answers waits until the server has acknowledged a lease to the prober, and says
 // how long that took from began.
-func (p *process) answers(ctx context.Context, w *wire, began time.Time) (time.Duration, error) {
-	g, err := w.load(clientKit{count: 1, probe: true})
+func (p *process) answers(ctx context.Context, w *wire, began time.Time, family int) (time.Duration, error) {
+	g, err := w.load(clientKit{family: family, count: 1, probe: true})
 	if err != nil {
 		return 0, err
 	}
@@ -86,7 +86,7 @@ func (p *process) answers(ctx context.Context, w *wire, began time.Time) (time.D
 		if err != nil {
 			return 0, err
 		}
-		if r.Done["dora"] > 0 {
+		if r.Done["dora"]+r.Done["sarr"] > 0 {
 			return time.Since(began), nil
 		}
 	}

@@ -128,6 +128,18 @@ func (r *run) ratios(p func(string, ...any)) {
 	if ok && r.limit.frames > 0 {
 		p("| messages answered a second (two a DORA), durable, to the reflector's frames | %.2f |", 2*us.rate/r.limit.frames)
 	}
+	for _, scenario := range []string{"sarr", "sarr-pd"} {
+		x, ok := get(scenario, "xdhcpd6 sync")
+		if !ok {
+			continue
+		}
+		if us.rate > 0 {
+			p("| %s/s to DORA/s, both durable | %.2f |", strings.ToUpper(scenario), x.rate/us.rate)
+		}
+		if them, has := get(scenario, "kea6"); has {
+			p("| %s/s, durable, to Kea's without sync | %.1f |", strings.ToUpper(scenario), x.rate/them.rate)
+		}
+	}
 	if ours, ok := get("at-kea's-best", ours); ok {
 		if theirs, has := get("at-kea's-best", kea); has {
 			p("| p99 of a whole DORA at Kea's highest rate, ours to Kea's | %.2f |", float64(ours.latency.P99)/float64(theirs.latency.P99))

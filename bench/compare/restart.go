@@ -41,7 +41,7 @@ func restart(r *run, t *trial) error {
 	if t.p, err = t.w.start(cmd.args, cmd.env...); err != nil {
 		return err
 	}
-	took, err := t.p.answers(r.ctx, t.w, began)
+	took, err := t.p.answers(r.ctx, t.w, began, t.c.family)
 	if err != nil {
 		return err
 	}

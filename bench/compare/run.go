@@ -81,7 +81,7 @@ func (t *trial) start(r *run) error {
 	if err := t.launch(r); err != nil {
 		return err
 	}
-	_, err := t.p.answers(r.ctx, t.w, time.Now())
+	_, err := t.p.answers(r.ctx, t.w, time.Now(), t.c.family)
 	return err
 }
 
@@ -135,7 +135,8 @@ func (t *trial) search(r *run, g *load.Generator, mix load.Mix) error {
 		}
 	}
 	if best == nil {
-		return fmt.Errorf("more than 2.5 %% dropped at %.0f/s already", t.c.from)
+		first := steps[0]
+		return fmt.Errorf("more than 2.5 %% dropped at %.0f/s already: done %v, refused %v, lost %v", first.Offered, first.Done, first.Refused, first.Lost)
 	}
 	t.took(best, used[best])
 	r.best[t.scenario+" "+t.contender] = best.Rate

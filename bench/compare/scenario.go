@@ -13,9 +13,9 @@ import (
 // that earlier ones have found.
 var scenarios = []*scenario{
 	{name: "dora", family: 4, about: "new clients behind a relay agent with option 82: the highest rate of DISCOVER, OFFER, REQUEST, ACK with at most 2.5 % dropped",
-		ask: func(r *run, t *trial) error { return fresh(r, t, false) }},
+		ask: func(r *run, t *trial) error { return fresh(r, t, clientKit{}) }},
 	{name: "dora-broadcast", family: 4, about: "the same by broadcast, without a relay agent",
-		ask: func(r *run, t *trial) error { return fresh(r, t, true) }},
+		ask: func(r *run, t *trial) error { return fresh(r, t, clientKit{broadcast: true}) }},
 	{name: "renew", family: 4, about: "clients that hold a lease renew it by unicast: the highest rate, likewise", ask: renew},
 	{name: "at-kea's-best", family: 4, about: "latency at the rate that was Kea's highest in `dora`",
 		fit: func(c *contender) bool { return c.ours || c.name == kea }, ask: atKeasBest},
@@ -26,6 +26,10 @@ var scenarios = []*scenario{
 		fit: func(c *contender) bool { return c.ours || c.name == kea }, ask: flooded},
 	{name: "restart", family: 4, about: "start with leases from before: time until the first ACK, memory for each lease",
 		fit: func(c *contender) bool { return c.adopt != nil }, ask: restart},
+	{name: "sarr", family: 6, about: "DHCPv6, an address each (IA_NA), behind a relay agent with an Interface-ID: the highest rate of Solicit, Advertise, Request, Reply with at most 2.5 % dropped",
+		ask: func(r *run, t *trial) error { return fresh(r, t, clientKit{}) }},
+	{name: "sarr-pd", family: 6, about: "the same with an address and a prefix each (IA_NA and IA_PD)",
+		ask: func(r *run, t *trial) error { return fresh(r, t, clientKit{pd: true}) }},
 }
 
 const (
@@ -45,11 +49,12 @@ func (c *contender) clients() int {
 }
 
 // fresh is new clients.
-func fresh(r *run, t *trial, broadcast bool) error {
+func fresh(r *run, t *trial, k clientKit) error {
 	if err := t.start(r); err != nil {
 		return err
 	}
-	g, err := t.w.load(clientKit{count: t.c.clients(), broadcast: broadcast})
+	k.family, k.count = t.c.family, t.c.clients()
+	g, err := t.w.load(k)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // End is one end of a veth pair: how it shall be, and where it came to lie.
@@ -43,6 +44,9 @@ func Connect(a, b *End) error {
 		for _, s := range e.Addrs {
 			addr, err := netlink.ParseAddr(s)
 			if err == nil {
+				if addr.IP.To4() == nil {
+					addr.Flags = unix.IFA_F_NODAD // usable at once
+				}
 				err = e.Netlink.AddrAdd(link, addr)
 			}
 			if err != nil {

@@ -16,7 +16,8 @@ var (
 )
 
 func newStub() *Stub {
-	return &Stub{MAC: MAC{2, 2, 2, 2, 2, 2}, ServerID: serverIP, First: first, Lease: 3600}
+	return &Stub{MAC: MAC{2, 2, 2, 2, 2, 2}, ServerID: serverIP, First: first, Lease: 3600,
+		First6: netip.MustParseAddr("2001:db8::"), Delegated: netip.MustParseAddr("2001:db8:8000::")}
 }
 
 func relayed(n int) Config {

@@ -25,7 +25,7 @@ type Stub struct {
 	// First is the address of a client whose hardware address ends in zeros.
 	First netip.Addr
 	// First6 and Delegated are the same for DHCPv6: an address, and a prefix of 56
-	// bits. Default: of 2001:db8::/32.
+	// bits.
 	First6, Delegated netip.Addr
 	// Lease is in seconds.
 	Lease uint32
@@ -43,7 +43,7 @@ func (s *Stub) Answer(f *frame.Frame) bool {
 		return false
 	}
 	if l.V6 {
-		return l.DstPort == serverPort6 && s.answer6(f)
+		return l.DstPort == serverPort6 && s.First6.IsValid() && s.Delegated.IsValid() && s.answer6(f)
 	}
 	if l.DstPort != dhcp4.ServerPort {
 		return false

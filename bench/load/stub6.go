@@ -4,7 +4,6 @@ package load
 
 import (
 	"encoding/binary"
-	"net/netip"
 
 	"xdhcp/engine/frame"
 	"xdhcp/internal/wire/dhcp6"
@@ -21,13 +20,6 @@ type stub6 struct {
 
 // delegatedLen is how long the stub's prefixes are.
 const delegatedLen = 56
-
-// The stub's DHCPv6 addresses and prefixes begin here, unless it is told others
-// (RFC 3849).
-var (
-	defaultFirst6    = netip.MustParseAddr("2001:db8::")
-	defaultDelegated = netip.MustParseAddr("2001:db8:8000::")
-)
 
 // answer6 turns a DHCPv6 request into its answer in place; false if there is none.
 func (s *Stub) answer6(f *frame.Frame) bool {
@@ -66,11 +58,11 @@ func (s *Stub) answer6(f *frame.Frame) bool {
 		switch {
 		case m.Type() == dhcp6.Release:
 		case ia.Code == dhcp6.OptIAPD:
-			p := orDefault(s.Delegated, defaultDelegated)
+			p := s.Delegated.As16()
 			binary.BigEndian.PutUint64(p[:], binary.BigEndian.Uint64(p[:])+uint64(n)<<(64-delegatedLen))
 			w.PutPrefix(p, delegatedLen, s.Lease, s.Lease)
 		default:
-			a := orDefault(s.First6, defaultFirst6)
+			a := s.First6.As16()
 			binary.BigEndian.PutUint64(a[8:], binary.BigEndian.Uint64(a[8:])+uint64(n)+1)
 			w.PutAddr(a, s.Lease, s.Lease)
 		}
@@ -102,11 +94,4 @@ func (s *Stub) answer6(f *frame.Frame) bool {
 	copy(b[l.Payload:], x.room[off:off+size])
 	f.Data = b[:eth.BuildUDP6(b, l, &h, size)]
 	return true
-}
-
-func orDefault(a, otherwise netip.Addr) [16]byte {
-	if a.IsValid() {
-		return a.As16()
-	}
-	return otherwise.As16()
 }

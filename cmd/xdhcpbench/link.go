@@ -75,9 +75,9 @@ func (l *linkFlags) resolve(addr netip.Addr) (mac load.MAC, err error) {
 		if err != nil {
 			return fmt.Errorf("interface %s: %w", l.Interface, err)
 		}
-		family := unix.AF_INET
+		family, how := unix.AF_INET, "ARP"
 		if addr.Is6() {
-			family = unix.AF_INET6
+			family, how = unix.AF_INET6, "neighbour discovery"
 		}
 		// Any datagram makes the kernel ask; the discard port wants none.
 		conn, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: addr.AsSlice(), Port: 9})
@@ -98,7 +98,7 @@ func (l *linkFlags) resolve(addr netip.Addr) (mac load.MAC, err error) {
 				}
 			}
 		}
-		return fmt.Errorf("no answer to ARP or neighbour discovery for %v: give --server-mac", addr)
+		return fmt.Errorf("no answer to %s for %v: give --server-mac", how, addr)
 	})
 	return mac, err
 }

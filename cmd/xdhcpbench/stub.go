@@ -15,9 +15,11 @@ import (
 type stubCmd struct {
 	linkFlags `embed:""`
 
-	ServerID netip.Addr `name:"server-id" help:"Server identifier and source of the answers." default:"192.0.2.1"`
-	First    netip.Addr `help:"Address of a client whose hardware address ends in zeros." default:"10.0.0.0"`
-	Lease    uint32     `help:"Lease time in seconds." default:"3600"`
+	ServerID  netip.Addr `name:"server-id" help:"Server identifier and source of the answers." default:"192.0.2.1"`
+	First     netip.Addr `help:"Address of a client whose hardware address ends in zeros." default:"10.0.0.0"`
+	First6    netip.Addr `name:"first6" help:"The same of DHCPv6." default:"2001:db8::"`
+	Delegated netip.Addr `help:"Prefix of that client, of 56 bits." default:"2001:db8:8000::"`
+	Lease     uint32     `help:"Lease time in seconds." default:"3600"`
 }
 
 // Run answers until it is interrupted.
@@ -36,6 +38,6 @@ func (c *stubCmd) Run(e *env) error {
 		}
 	}
 	fmt.Fprintf(e.stdout, "xdhcpbench stub ready: %s on %s\n", t.Info().How, c.Interface)
-	s := load.Stub{ServerID: c.ServerID, First: c.First, Lease: c.Lease}
+	s := load.Stub{ServerID: c.ServerID, First: c.First, First6: c.First6, Delegated: c.Delegated, Lease: c.Lease}
 	return s.Serve(e.ctx, t)
 }

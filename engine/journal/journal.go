@@ -27,7 +27,7 @@ type Options struct {
 	// forgotten if the machine or the process dies, and an address may then be
 	// given twice.
 	Async bool
-	// SegmentSize is the size of a log file, a multiple of 4096. 0: 32 MiB.
+	// SegmentSize is the size of a log file, a multiple of 4096. 0: 64 MiB.
 	SegmentSize int64
 	// Fill and Linger: at a rate at which Fill bytes come within Linger, a group
 	// waits that long to become that large. 0: 8 KiB and 1 ms; Linger below 0:

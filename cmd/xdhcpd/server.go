@@ -58,11 +58,18 @@ type server struct {
 
 	lanes atomic.Int32 // handed out to workers
 
-	mu          sync.Mutex // serialises changes of the policy
-	cfg         *config.Config
-	facts       map[int]port.Facts
-	loaded      time.Time
-	reloadError string
+	lastLoad atomic.Pointer[reloaded]
+
+	mu    sync.Mutex // serialises changes of the policy
+	cfg   *config.Config
+	facts map[int]port.Facts
+}
+
+// reloaded is when the configuration in force was loaded, and why a newer one was
+// not. It is read while a file is being loaded.
+type reloaded struct {
+	at  time.Time
+	err string
 }
 
 // newServer puts a server together and reads the leases of the state directory;
@@ -82,7 +89,7 @@ func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, er
 	if err := s.install(cfg, s.facts); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	s.loaded = s.started
+	s.lastLoad.Store(&reloaded{at: s.started})
 	if err := s.recover(); err != nil {
 		return nil, err
 	}
@@ -302,11 +309,11 @@ func (s *server) reload(stderr io.Writer) {
 	defer s.mu.Unlock()
 	err := s.load(stderr)
 	if err != nil {
-		s.reloadError = err.Error()
+		s.lastLoad.Store(&reloaded{s.lastLoad.Load().at, err.Error()})
 		s.log.Error("configuration is not loaded, the old one stays in force", "file", s.file, "why", err)
 		return
 	}
-	s.reloadError, s.loaded = "", time.Now()
+	s.lastLoad.Store(&reloaded{at: time.Now()})
 	s.log.Info("configuration is loaded", "file", s.file)
 }
 
@@ -354,12 +361,11 @@ func needsRestart(a, b *config.Config) string {
 
 // Status is what `xdhcpd status` shows.
 func (s *server) Status() control.Status {
-	s.mu.Lock()
+	r := s.lastLoad.Load()
 	st := control.Status{
 		Version: version, PID: os.Getpid(), Started: s.started,
-		Config: s.file, ConfigLoaded: s.loaded, ReloadError: s.reloadError,
+		Config: s.file, ConfigLoaded: r.at, ReloadError: r.err,
 	}
-	s.mu.Unlock()
 	st.Journal = s.journalStatus()
 	var fast []control.CounterSource
 	for _, p := range s.ports {

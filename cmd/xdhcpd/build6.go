@@ -11,21 +11,15 @@ import (
 	"xdhcp/internal/config"
 )
 
-// identity6 is what a server has made once and keeps.
-type identity6 struct {
-	duid   []byte
-	secret []byte // what clients' keys for Reconfigure follow from
-}
-
 // compile6 turns what a configuration says of DHCPv6 into a policy; nil: nothing
 // is served.
-func compile6(cfg *config.Config, facts map[int]port.Facts, id identity6) (*policy6.Policy, error) {
+func compile6(cfg *config.Config, facts map[int]port.Facts, duid []byte) (*policy6.Policy, error) {
 	d := &cfg.DHCP6
 	if !d.Serves() {
 		return nil, nil
 	}
 	spec := policy6.Spec{
-		ServerID: id.duid, OfferHold: cfg.OfferHold, Probation: d.Probation, Options: options6(d.Options),
+		ServerID: duid, OfferHold: cfg.OfferHold, Probation: d.Probation, Options: options6(d.Options),
 		Preference: d.Preference, NoRecreate: d.NoRecreate, Authoritative: cfg.Authoritative, StatusOnTop: d.StatusOnTop,
 		Unicast: unicasts[d.Unicast], Temporary: temporaries[d.Temporary], RelayOptions: d.RelayOptions,
 		Limits: limits(cfg.Limits), StrictUserClass: cfg.StrictUserClass,

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -21,7 +22,7 @@ func (c *checkCmd) Run(e *env) error {
 		return err
 	}
 	// What only the engine knows to be impossible.
-	if _, err := compile(cfg, nil); err != nil {
+	if err := compiles(cfg); err != nil {
 		return &exitError{1, fmt.Sprintf("%s: %v", c.Config, err)}
 	}
 	subnets, pools, reservations := 0, 0, 0
@@ -30,9 +31,21 @@ func (c *checkCmd) Run(e *env) error {
 		pools += len(s.Pools)
 		reservations += len(s.Reservations)
 	}
+	for s := range cfg.DHCP6.All() {
+		subnets++
+		pools += len(s.Pools) + len(s.Delegate)
+		reservations += len(s.Reservations)
+	}
 	fmt.Fprintf(e.stdout, "%s: ok: %s, %s, %s, %s\n", c.Config,
 		count(len(cfg.Interfaces), "interface"), count(subnets, "subnet"), count(pools, "pool"), count(reservations, "reservation"))
 	return nil
+}
+
+// compiles says what the engine finds wrong with a configuration.
+func compiles(cfg *config.Config) error {
+	_, err := compile(cfg, nil)
+	_, err6 := compile6(cfg, nil, sampleDUID(cfg))
+	return errors.Join(err, err6)
 }
 
 // loadConfig loads a file, ours or Kea's, and prints its problems and warnings.

@@ -15,10 +15,12 @@ type clientFlags struct {
 	ClientID string `help:"Only the client with this identifier (option 61), in hexadecimal." placeholder:"HEX"`
 	Circuit  string `help:"Only clients behind this circuit (option 82), as text or as 0x and hexadecimal." placeholder:"ID"`
 	Remote   string `help:"Only clients behind this remote-id (option 82), as text or as 0x and hexadecimal." placeholder:"ID"`
+	DUID     string `name:"duid" help:"Only the client with this DUID, in hexadecimal (DHCPv6)." placeholder:"HEX"`
+	Iface    string `name:"interface-id" help:"Only clients behind this interface-id (DHCPv6), as text or as 0x and hexadecimal." placeholder:"ID"`
 }
 
 // clientIs is clientFlags as bytes; nil where nothing was given.
-type clientIs struct{ mac, clientID, circuit, remote []byte }
+type clientIs struct{ mac, clientID, circuit, remote, duid, interfaceID []byte }
 
 func (c *clientFlags) parse() (is clientIs, err error) {
 	if c.MAC != "" {
@@ -34,6 +36,12 @@ func (c *clientFlags) parse() (is clientIs, err error) {
 	}
 	if is.remote, err = textOrHex(c.Remote); err != nil {
 		return is, fmt.Errorf("--remote: %w", err)
+	}
+	if is.duid, err = hex.DecodeString(strings.ReplaceAll(c.DUID, ":", "")); err != nil {
+		return is, fmt.Errorf("--duid: %w", err)
+	}
+	if is.interfaceID, err = textOrHex(c.Iface); err != nil {
+		return is, fmt.Errorf("--interface-id: %w", err)
 	}
 	return is, nil
 }

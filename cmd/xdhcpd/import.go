@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"xdhcp/engine/policy"
+	"xdhcp/engine/policy6"
 	"xdhcp/internal/config"
 	"xdhcp/internal/kea"
 )
@@ -29,7 +30,7 @@ func (c *importKeaCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if _, err := compile(cfg, nil); err != nil {
+	if err := compiles(cfg); err != nil {
 		return &exitError{1, fmt.Sprintf("%s: %v", c.File, err)}
 	}
 	if _, err := e.stdout.Write(r.YAML); err != nil {
@@ -84,10 +85,11 @@ func interfacesUp() ([]string, error) {
 // badExpressions are the expressions of a configuration that do not compile.
 func badExpressions(cfg *config.Config) (out []config.Problem) {
 	for m := range cfg.Expressions() {
+		check := policy.CheckExpr
 		if m.By == config.MatchExpression6 {
-			continue // DHCPv6 is refused as a whole
+			check = policy6.CheckExpr
 		}
-		if err := policy.CheckExpr(m.Expression); err != nil {
+		if err := check(m.Expression); err != nil {
 			out = append(out, config.Problem{File: cfg.File, Line: m.At.Line, Column: m.At.Column, Msg: err.Error()})
 		}
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command xdhcpd is a DHCPv4 server whose packets go through AF_XDP.
+// Command xdhcpd is a DHCPv4 and DHCPv6 server whose packets go through AF_XDP.
 //
 //	xdhcpd serve -c xdhcp.yaml     serve in the foreground
 //	xdhcpd check -c xdhcp.yaml     report every mistake of a configuration
@@ -43,6 +43,7 @@ type cli struct {
 	Import     importCmd     `cmd:"" help:"Turn the configuration of another server into one of xdhcpd's."`
 	Status     statusCmd     `cmd:"" help:"Ask the running server how it is."`
 	Leases     leasesCmd     `cmd:"" help:"The leases, whether or not a server runs."`
+	Watch      watchCmd      `cmd:"" help:"Print what becomes of leases, as it becomes durable: one JSON object per line."`
 	History    historyCmd    `cmd:"" help:"Who had an address, or which addresses a client had, and when."`
 	ForceRenew forceRenewCmd `cmd:"" name:"forcerenew" help:"Tell clients of the running server to renew their leases now."`
 	State      stateCmd      `cmd:"" help:"Verify or repair a state directory."`

@@ -82,7 +82,7 @@ func TestStatusAndLeasesWithoutAServer(t *testing.T) {
 		t.Errorf("status: status %d, %q", code, stderr)
 	}
 	code, out, stderr := xdhcpd(t, "leases", "--csv", "--state", t.TempDir())
-	if want := "address,state,mac,client_id,host,start,expires,cltt,circuit_id,remote_id\n"; code != 0 || out != want {
+	if want := "address,state,mac,client_id,host,start,expires,cltt,circuit_id,remote_id,type,duid,iaid,preferred,via,interface_id,subscriber_id\n"; code != 0 || out != want {
 		t.Errorf("leases: status %d, %q, %q", code, out, stderr)
 	}
 }

@@ -22,9 +22,12 @@ import (
 	"xdhcp/engine/control"
 	"xdhcp/engine/ddns"
 	"xdhcp/engine/exchange"
+	"xdhcp/engine/exchange6"
 	"xdhcp/engine/journal"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 	"xdhcp/engine/policy"
+	"xdhcp/engine/policy6"
 	"xdhcp/engine/port"
 	"xdhcp/engine/worker"
 	"xdhcp/fastpath"
@@ -56,6 +59,10 @@ type server struct {
 	bulk    *bulk.Server  // nil: bulk leasequery is not served
 	ddns    *ddns.Updater // nil: names are not put into the DNS
 
+	policy6 atomic.Pointer[policy6.Policy] // nil: DHCPv6 is not served
+	table6  *lease6.Table
+	brain6  *exchange6.Server
+
 	lanes atomic.Int32 // handed out to workers
 
 	lastLoad atomic.Pointer[reloaded]
@@ -75,14 +82,17 @@ type reloaded struct {
 // newServer puts a server together and reads the leases of the state directory;
 // it attaches and starts nothing. The caller closes it or runs it.
 func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, err error) {
-	if cfg.DHCP6.Serves() {
-		return nil, errors.New(file + ": DHCPv6 is not served yet")
-	}
 	s = &server{log: log, started: time.Now(), file: file, facts: map[int]port.Facts{}}
-	if s.table, err = lease.New(lease.Options{Durable: func(t lease.Ticket) bool { return s.journal.OnDisk(t) }}); err != nil {
+	durable := func(t lease.Ticket) bool { return s.journal.OnDisk(t) }
+	failed := func() bool { return s.journal.Err() != nil }
+	if s.table, err = lease.New(lease.Options{Durable: durable}); err != nil {
 		return nil, err
 	}
-	s.brain = &exchange.Server{Table: s.table, Failed: func() bool { return s.journal.Err() != nil }}
+	if s.table6, err = lease6.New(lease6.Options{Durable: durable}); err != nil {
+		return nil, err
+	}
+	s.brain = &exchange.Server{Table: s.table, Failed: failed}
+	s.brain6 = &exchange6.Server{Table: s.table6, Failed: failed, Durable: durable}
 	if queries(cfg) {
 		s.brain.Clients = exchange.NewClients(s.table)
 	}
@@ -105,15 +115,21 @@ func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, er
 	clock := leaseClock(s.journal.Clock())
 	s.slow = slowpath.New(slowpath.Options{
 		Exchange: s.brain, Policy: s.policy.Load, Journal: s.journal, Log: log, Lane: slowLane, Clock: clock, Interfaces: slowInterfaces(cfg),
+		Exchange6: s.brain6, Policy6: s.policy6.Load, Families: s.families,
 	})
 	for i := range cfg.Interfaces {
 		ifc := &cfg.Interfaces[i]
 		s.ports = append(s.ports, port.New(port.Options{
 			Name: ifc.Name, Index: uint16(i), Off: ifc.XDP == config.XDPOff, Mode: attachMode(ifc.XDP),
 			VLANs: ifc.VLANs, Busy: ifc.Wait == config.WaitBusy,
-			Batch:   s.workerBatch,
-			Handler: func() worker.Handler { return fastpath.New(s.brain, &s.policy) },
-			Journal: s.journal, Punter: s.slow.Queue(), Clock: clock,
+			Batch: s.workerBatch,
+			Handler: func() worker.Handler {
+				h := fastpath.New(s.brain, &s.policy)
+				h.Serve6(s.brain6, &s.policy6)
+				return h
+			},
+			Families: s.families,
+			Journal:  s.journal, Punter: s.slow.Queue(), Clock: clock,
 			Steer:   func(f port.Facts) []netip.Prefix { return steered(ifc, f) },
 			Changed: func(f port.Facts) { s.changed(i, f) },
 			Log:     log,
@@ -137,10 +153,10 @@ func slowInterfaces(cfg *config.Config) []slowpath.Interface {
 	return out
 }
 
-// recover opens the journal and replays it into the table.
+// recover opens the journal and replays it into the tables.
 func (s *server) recover() error {
 	h := s.cfg.History
-	j, r, err := journal.Open(s.cfg.State, s.table, journal.Options{
+	j, r, err := journal.Open(s.cfg.State, journal.Tables{Table: s.table, V6: s.table6}, journal.Options{
 		Async:   s.cfg.Durability == config.Async,
 		History: journal.HistoryOptions{Off: h.Off, Keep: time.Duration(h.Keep) * time.Second, MaxBytes: h.Size},
 		Log:     s.log,
@@ -150,7 +166,11 @@ func (s *server) recover() error {
 	}
 	s.journal = j
 	s.table.Settle()
+	s.table6.Settle()
 	s.brain.Seed(s.policy.Load())
+	if p := s.policy6.Load(); p != nil {
+		s.brain6.Seed(p)
+	}
 	var pools []lease.Range
 	for _, p := range s.policy.Load().Layout.Pools {
 		pools = append(pools, p.Ranges...)
@@ -163,7 +183,7 @@ func (s *server) recover() error {
 			"file", r.Cut.File, "offset", r.Cut.Offset)
 	}
 	if !r.Fresh {
-		s.log.Info("leases are loaded", "bound", s.table.Stats().Bound, "from_snapshot", r.Records, "from_log", r.Changes, "took", r.Took)
+		s.log.Info("leases are loaded", "bound", s.table.Stats().Bound+s.table6.Stats().Bound, "from_snapshot", r.Records, "from_log", r.Changes, "took", r.Took)
 	}
 	return nil
 }
@@ -263,11 +283,13 @@ func (s *server) reap(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		for n := reapBudget; n == reapBudget && ctx.Err() == nil; {
-			n = s.table.Expire(s.journal.Clock().Expiry(), reapBudget, batch)
-			if batch.Len() > 0 {
-				s.journal.Append(batch)
-				batch.Reset()
+		for _, expire := range []func(lease.Time, int, *lease.Batch) int{s.table.Expire, s.table6.Expire} {
+			for n := reapBudget; n == reapBudget && ctx.Err() == nil; {
+				n = expire(s.journal.Clock().Expiry(), reapBudget, batch)
+				if batch.Len() > 0 {
+					s.journal.Append(batch)
+					batch.Reset()
+				}
 			}
 		}
 	}
@@ -279,14 +301,26 @@ func (s *server) install(cfg *config.Config, facts map[int]port.Facts) error {
 	if err != nil {
 		return err
 	}
-	if err := s.table.Reconfigure(p.Layout); err != nil {
+	p6, err := s.policyOf6(cfg, facts)
+	if err != nil {
 		return err
 	}
-	if s.journal != nil { // else the table is still empty
+	layout6 := lease6.Layout{}
+	if p6 != nil {
+		layout6 = p6.Layout
+	}
+	if err := errors.Join(s.table.Reconfigure(p.Layout), s.table6.Reconfigure(layout6)); err != nil {
+		return err
+	}
+	if s.journal != nil { // else the tables are still empty
 		// Counted here, so that no packet waits for it.
 		s.brain.Seed(p)
+		if p6 != nil {
+			s.brain6.Seed(p6)
+		}
 	}
 	s.policy.Store(p)
+	s.policy6.Store(p6)
 	s.cfg, s.facts = cfg, facts
 	return nil
 }
@@ -387,6 +421,7 @@ func (s *server) Status() control.Status {
 		b := control.BulkLeaseQuery(s.bulk.Stats())
 		st.BulkLeaseQuery = &b
 	}
+	st.DHCPv6 = s.status6()
 	return st
 }
 
@@ -408,7 +443,16 @@ func (s *server) journalStatus() control.Journal {
 	return st
 }
 
-// Leases lists the table.
-func (s *server) Leases(yield func(control.Lease) bool) {
-	s.table.Each(func(e *lease.Entry) bool { return yield(control.LeaseOf(e)) })
+// Leases lists the tables.
+func (s *server) Leases(yield func(control.Lease) bool) { leasesOf(s.table, s.table6, yield) }
+
+func leasesOf(t *lease.Table, t6 *lease6.Table, yield func(control.Lease) bool) {
+	more := true
+	t.Each(func(e *lease.Entry) bool {
+		more = yield(control.LeaseOf(e))
+		return more
+	})
+	if more {
+		t6.Each(func(e *lease6.Entry) bool { return yield(control.LeaseOf6(e)) })
+	}
 }

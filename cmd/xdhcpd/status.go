@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -99,8 +100,40 @@ func printStatus(out io.Writer, st *control.Status, now time.Time) error {
 	for _, p := range st.Pools {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\n", p.Name, p.Size, p.Bound, p.Offered, p.Declined, p.Free)
 	}
+	if d := st.DHCPv6; d != nil {
+		status6(w, d)
+	}
 	return w.Flush()
 }
 
 // answered is how many frames a path has answered.
 func answered(p *control.Path) uint64 { return p.Verdicts["reply"] + p.Verdicts["await"] }
+
+func status6(w io.Writer, d *control.DHCPv6) {
+	fmt.Fprintf(w, "\nDHCPv6\tserver %s, %s delegated\n", d.DUID, prefixes(d.Delegated))
+	if r := d.Routes; r != nil {
+		fmt.Fprintf(w, "routes\t%d installed\n", r.Installed)
+		if r.Error != "" {
+			fmt.Fprintf(w, "\t%s\n", r.Error)
+		}
+	}
+	fmt.Fprintln(w, "\npool\tgives\tsize\tbound\toffered\tdeclined\tfree")
+	for _, p := range d.Pools {
+		fmt.Fprintf(w, "%s\t/%d\t%s\t%d\t%d\t%d\t%s\n", p.Name, p.Length, many(p.Size), p.Bound, p.Offered, p.Declined, many(p.Free))
+	}
+}
+
+func prefixes(n uint64) string {
+	if n == 1 {
+		return "1 prefix"
+	}
+	return many(n) + " prefixes"
+}
+
+// many is a number, unless it is too large to tell anything.
+func many(n uint64) string {
+	if n >= 1<<62 {
+		return "2^62+"
+	}
+	return strconv.FormatUint(n, 10)
+}

@@ -22,6 +22,8 @@ type fakeSource struct {
 	status Status
 	leases []Lease
 	forced []string
+	events []Event
+	ended  error // of the stream
 	refuse error
 }
 
@@ -36,6 +38,24 @@ func (f *fakeSource) Leases(yield func(Lease) bool) {
 			return
 		}
 	}
+}
+
+func (f *fakeSource) Watch(_ context.Context, from WatchFrom, begin func(), yield func(Event) bool) error {
+	if from.After == 1 {
+		return f.refuse
+	}
+	begin()
+	if from.Leases {
+		for _, l := range f.leases {
+			yield(Event{Seq: from.After, Event: "lease", Lease: l})
+		}
+	}
+	for _, e := range f.events {
+		if (from.Now || e.Seq > from.After) && !yield(e) {
+			return nil
+		}
+	}
+	return f.ended
 }
 
 // start runs a server on a state directory until the test ends.
@@ -189,5 +209,40 @@ func TestSumAddsUpAndExplains(t *testing.T) {
 	}
 	if d := cmp.Diff(want, Sum(fakeCounters{}, fakeCounters{})); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// Events arrive as they are, from where they are asked for; why a stream cannot
+// begin, or ends, is what the reader is told.
+func TestWatch(t *testing.T) {
+	at := time.Unix(1e9, 0).UTC()
+	src := &fakeSource{
+		leases: []Lease{{Address: "192.0.2.1", State: "bound"}},
+		events: []Event{
+			{Seq: 5, Event: "grant", At: at, Lease: Lease{Address: "2001:db8::/56", Expires: at, Lease6: Lease6{Type: "pd", DUID: "0003", IAID: 7}}},
+			{Seq: 6, Event: "expire", At: at, Lease: Lease{Address: "192.0.2.7"}},
+		},
+		ended: errors.New("no more"), refuse: errors.New("it is gone"),
+	}
+	state := t.TempDir()
+	start(t, state, src)
+	read := func(from WatchFrom) (got []Event, err error) {
+		err = FetchEvents(t.Context(), state, from, func(e Event) bool { got = append(got, e); return true })
+		return got, err
+	}
+	got, err := read(WatchFrom{Now: true})
+	if d := cmp.Diff(src.events, got); d != "" || err == nil || !strings.Contains(err.Error(), "no more") {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+	got, err = read(WatchFrom{After: 5, Leases: true})
+	want := []Event{{Seq: 5, Event: "lease", Lease: src.leases[0]}, src.events[1]}
+	if d := cmp.Diff(want, got); d != "" || err == nil {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+	if got, err := read(WatchFrom{After: 1}); err == nil || err.Error() != "it is gone" || got != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+	if err := FetchEvents(t.Context(), t.TempDir(), WatchFrom{}, nil); !errors.Is(err, ErrNotRunning) {
+		t.Error(err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // Lease is a lease as operators see it. Bytes are lower-case hexadecimal.
 type Lease struct {
 	Address  string    `json:"address"`
-	State    string    `json:"state"`
+	State    string    `json:"state,omitempty"`
 	MAC      string    `json:"mac,omitempty"`
 	ClientID string    `json:"client_id,omitempty"`
 	Host     string    `json:"host,omitempty"`
@@ -22,6 +22,7 @@ type Lease struct {
 	CLTT     time.Time `json:"cltt,omitzero"`    // client's last transaction
 	Circuit  string    `json:"circuit_id,omitempty"`
 	Remote   string    `json:"remote_id,omitempty"`
+	Lease6
 }
 
 // Sub-options of option 82 (RFC 3046 §2.0).

@@ -22,6 +22,9 @@ type Source interface {
 	Status() Status
 	// Leases calls yield for each lease until it returns false.
 	Leases(yield func(Lease) bool)
+	// Watch calls yield for each durable change until ctx ends or it returns false.
+	// It calls begin once when it knows that it can.
+	Watch(ctx context.Context, from WatchFrom, begin func(), yield func(Event) bool) error
 	// ForceRenew tells the client of an address to renew its lease.
 	ForceRenew(ctx context.Context, addr netip.Addr) error
 }
@@ -64,6 +67,7 @@ func Listen(state string, src Source) (*Server, error) {
 		enc := json.NewEncoder(w)
 		src.Leases(func(l Lease) bool { return r.Context().Err() == nil && enc.Encode(l) == nil })
 	})
+	mux.HandleFunc("GET /watch", func(w http.ResponseWriter, r *http.Request) { serveWatch(w, r, src) })
 	mux.HandleFunc("POST /forcerenew", func(w http.ResponseWriter, r *http.Request) {
 		addr, err := netip.ParseAddr(r.FormValue("address"))
 		if err == nil {

@@ -5,6 +5,7 @@
 //
 //	GET /status   one Status
 //	GET /leases   one Lease per line
+//	GET /watch?after=SEQ&leases=1   one Event per line, as they become durable
 //	POST /forcerenew?address=ADDRESS   tells a client to renew; 204, or a Failure
 //
 // The socket is mode 0600: who may read the state directory may ask.
@@ -44,6 +45,29 @@ type Status struct {
 	DDNS *DDNS `json:"ddns,omitempty"`
 	// BulkLeaseQuery is nil where it is not served.
 	BulkLeaseQuery *BulkLeaseQuery `json:"bulk_leasequery,omitempty"`
+	// DHCPv6 is nil where it is not served.
+	DHCPv6 *DHCPv6 `json:"dhcpv6,omitempty"`
+}
+
+// DHCPv6 is how that side of the server is.
+type DHCPv6 struct {
+	DUID      string  `json:"duid"`      // the server's
+	Delegated uint64  `json:"delegated"` // prefixes among the leases
+	Pools     []Pool6 `json:"pools"`
+	Routes    *Routes `json:"routes,omitempty"` // nil: none are installed
+}
+
+// Pool6 is a Pool of addresses, or of prefixes of one length. Size is 2⁶⁴-1 where
+// there are that many or more.
+type Pool6 struct {
+	Pool
+	Length uint8 `json:"length"` // of what is leased: 128 for addresses
+}
+
+// Routes is how the routes to delegated prefixes are.
+type Routes struct {
+	Installed int    `json:"installed"`
+	Error     string `json:"error,omitempty"` // the newest
 }
 
 // DDNS is what became of clients' names (RFC 4703).

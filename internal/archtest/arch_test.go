@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"engine/port":          {"bpf", "engine/frame", "engine/lease", "engine/xsk", "engine/worker"},
 	"engine/ddns":          {"engine/lease"},
 	"engine/secret":        {},
-	"engine/control":       {"engine/frame", "engine/lease", "engine/policy", "engine/port"},
+	"engine/control":       {"engine/frame", "engine/lease", "engine/lease6", "engine/policy", "engine/port"},
 	"fastpath":             {"engine/frame", "engine/lease", "engine/policy", "engine/exchange", "engine/lease6", "engine/policy6", "engine/exchange6", "engine/worker", "internal/wire"},
 	"slowpath":             {"engine/frame", "engine/lease", "engine/policy", "engine/exchange", "engine/lease6", "engine/policy6", "engine/exchange6", "engine/journal", "internal/wire"},
 	"internal/wire":        {"engine/frame"},

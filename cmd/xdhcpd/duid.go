@@ -18,45 +18,32 @@ import (
 	"xdhcp/internal/config"
 )
 
-// Files of the state directory: what RFC 8415 §11 wants a server to be known by
-// ever after, and what the keys of Reconfigure follow from. Both in hexadecimal.
-const (
-	duidFile   = "server-duid"
-	secretFile = "reconfigure-secret"
-)
+// duidFile is where in the state directory what the server is known by ever after
+// is kept (RFC 8415 §11), in hexadecimal.
+const duidFile = "server-duid"
 
-// loadIdentity6 reads what the server is known by from the state directory, and
-// makes it where there is none yet. A DUID that the configuration has counts
-// instead.
-func loadIdentity6(cfg *config.Config, now time.Time) (id identity6, err error) {
-	if id.duid = cfg.DHCP6.DUID; id.duid == nil {
-		if id.duid, err = keptOnce(cfg.State, duidFile, func() []byte { return newDUID(cfg.Interfaces, now) }); err != nil {
-			return id, fmt.Errorf("server's DUID: %w", err)
-		}
-		if len(id.duid) < 3 || len(id.duid) > 130 {
-			return id, fmt.Errorf("server's DUID: %s has %d octets, not 3 to 130", filepath.Join(cfg.State, duidFile), len(id.duid))
-		}
+// serverDUID reads the server's DUID from the state directory, and makes it where
+// there is none yet. What the configuration has counts instead.
+func serverDUID(cfg *config.Config, now time.Time) (duid []byte, err error) {
+	if cfg.DHCP6.DUID != nil {
+		return cfg.DHCP6.DUID, nil
 	}
-	id.secret, err = keptOnce(cfg.State, secretFile, func() []byte {
-		b := make([]byte, 32)
-		rand.Read(b)
-		return b
-	})
-	if err == nil && len(id.secret) < 16 {
-		err = errors.New("is too short")
+	duid, err = keptOnce(cfg.State, duidFile, func() []byte { return newDUID(cfg.Interfaces, now) })
+	if err == nil && (len(duid) < 3 || len(duid) > 130) {
+		err = fmt.Errorf("it has %d octets, not 3 to 130", len(duid))
 	}
 	if err != nil {
-		return id, fmt.Errorf("secret for Reconfigure: %s: %w", filepath.Join(cfg.State, secretFile), err)
+		return nil, fmt.Errorf("server's DUID, %s: %w", filepath.Join(cfg.State, duidFile), err)
 	}
-	return id, nil
+	return duid, nil
 }
 
-// sampleIdentity6 stands for a server's where nothing is served.
-func sampleIdentity6(cfg *config.Config) identity6 {
+// sampleDUID stands for the server's where nothing is served.
+func sampleDUID(cfg *config.Config) []byte {
 	if cfg.DHCP6.DUID != nil {
-		return identity6{duid: cfg.DHCP6.DUID, secret: make([]byte, 32)}
+		return cfg.DHCP6.DUID
 	}
-	return identity6{duid: []byte{0, 3, 0, 1, 0, 0, 0, 0, 0, 0}, secret: make([]byte, 32)}
+	return []byte{0, 3, 0, 1, 0, 0, 0, 0, 0, 0}
 }
 
 // newDUID is of the kind LLT (RFC 8415 §11.2), of the first interface with a

@@ -210,6 +210,15 @@ func (d *decision) identify() {
 	}
 	c.Host = policy6.HostName(q.FQDN, q.room.host[:])
 	d.req.Client = *c
+	// The table keeps where the client's messages come from: its relay agent, or
+	// itself on the link. It is the peer of RFC 5007 §4.1.2.4, and the next hop to
+	// what is delegated to the client. From its global address a client writes
+	// whatever the way to it is.
+	d.req.Client.Peer = nil
+	if q.Relays > 0 || policy6.LinkLocal(q.Src) {
+		q.Src.Put(q.room.via[:])
+		d.req.Client.Peer = q.room.via[:]
+	}
 	d.req.Scope = d.subnet.Scope
 	d.req.Layout = d.p.Layout.Generation
 	d.res = d.subnet.Reservation(c)

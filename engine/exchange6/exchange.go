@@ -121,6 +121,7 @@ type room struct {
 	exact []lease.PoolID // of these, those of one length
 	views []lease6.View  // of the IA that is being answered
 	held  []lease6.View  // likewise, for limits
+	via   [16]byte       // of the client that the table keeps
 	ll    [8]byte        // Client.LinkLayer where it is put together
 	host  [lease6.MaxHost]byte
 	fqdn  [256]byte // value of option 39 of the answer

@@ -172,7 +172,7 @@ const (
 type Client struct {
 	DUID         []byte
 	LinkLayer    []byte // hardware type (2 bytes) and address, as in option 79
-	Peer         []byte // peer-address of the relay that heard the client, 16 bytes
+	Peer         []byte // where its messages come from: its relay agent's address, or its own on the link; 16 bytes
 	InterfaceID  []byte // content of option 18
 	RemoteID     []byte // content of option 37: enterprise number and identifier
 	SubscriberID []byte // content of option 38

@@ -69,7 +69,7 @@ func (c *serveCmd) Run(e *env) error {
 	})
 	tasks.Go(func() error {
 		if s.awaitStart(ctx) {
-			fmt.Fprintf(e.stdout, "xdhcpd ready: %s, %s\n", count(len(cfg.Interfaces), "interface"), count(int(s.table.Stats().Bound), "lease"))
+			fmt.Fprintf(e.stdout, "xdhcpd ready: %s, %s\n", count(len(cfg.Interfaces), "interface"), count(int(s.table.Stats().Bound+s.table6.Stats().Bound), "lease"))
 			notify("READY=1")
 		}
 		return nil

@@ -32,6 +32,7 @@ import (
 	"xdhcp/engine/worker"
 	"xdhcp/fastpath"
 	"xdhcp/internal/config"
+	"xdhcp/internal/routes"
 	"xdhcp/slowpath"
 	"xdhcp/slowpath/bulk"
 )
@@ -62,6 +63,7 @@ type server struct {
 	policy6 atomic.Pointer[policy6.Policy] // nil: DHCPv6 is not served
 	table6  *lease6.Table
 	brain6  *exchange6.Server
+	routes  *routes.Keeper // nil: none are kept
 
 	lanes atomic.Int32 // handed out to workers
 
@@ -137,6 +139,9 @@ func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, er
 	}
 	s.ddns = s.newDDNS(cfg)
 	if s.bulk, err = s.newBulk(cfg, clock); err != nil {
+		return nil, err
+	}
+	if err = s.openRoutes(cfg); err != nil {
 		return nil, err
 	}
 	if s.control, err = control.Listen(cfg.State, s); err != nil {
@@ -245,6 +250,7 @@ func (s *server) serve(ctx context.Context) error {
 	if s.ddns != nil {
 		rest.Go(func() error { s.followNames(ctx); return nil })
 	}
+	rest.Go(func() error { return s.keepRoutes(ctx) })
 	if s.bulk != nil {
 		rest.Go(func() error { return s.bulk.Run(ctx) })
 	}
@@ -383,6 +389,9 @@ func needsRestart(a, b *config.Config) string {
 	}
 	if !reflect.DeepEqual(a.DDNS, b.DDNS) {
 		return "ddns"
+	}
+	if a.DHCP6.Routes != b.DHCP6.Routes {
+		return "dhcpv6.routes"
 	}
 	if a.ForceRenew != b.ForceRenew {
 		return "forcerenew"

@@ -36,7 +36,7 @@ func (s *server) status6() *control.DHCPv6 {
 	if p == nil {
 		return nil
 	}
-	st := &control.DHCPv6{DUID: hex.EncodeToString(p.ServerID), Delegated: s.table6.Stats().Prefixes}
+	st := &control.DHCPv6{DUID: hex.EncodeToString(p.ServerID), Delegated: s.table6.Stats().Prefixes, Routes: s.statusRoutes()}
 	for _, p := range s.table6.PoolStats() {
 		st.Pools = append(st.Pools, control.Pool6{Length: p.Len, Pool: control.Pool{
 			Name: p.Name, Size: p.Size, Bound: p.Bound, Offered: p.Offered, Declined: p.Declined, Free: p.Free,

@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 	"internal/config":      {"internal/option"},
 	"internal/kea":         {"internal/config", "internal/option"},
 	"internal/nettest":     {},
+	"internal/routes":      {"engine/lease", "engine/lease6"},
 	"internal/invariants":  {},
 	"internal/hugepage":    {},
 	"internal/archtest":    {},

@@ -14,9 +14,10 @@ set -eu
 
 # program:package
 build='clang:clang llvm-strip:llvm'
-run='ip:iproute2 udhcpc:udhcpc dhcrelay:isc-dhcp-relay nsenter:util-linux setpriv:util-linux'
+run='ip:iproute2 udhcpc:udhcpc dhclient:isc-dhcp-client dhcrelay:isc-dhcp-relay nsenter:util-linux setpriv:util-linux'
 test="$run gcc:gcc ethtool:ethtool tcpdump:tcpdump bpftool:bpftool
-	dhclient:isc-dhcp-client dhcpcd:dhcpcd-base kea-dhcp4:kea-dhcp4-server"
+	dhcpcd:dhcpcd-base dhcp6c:wide-dhcpv6-client dibbler-client:dibbler-client
+	kea-dhcp4:kea-dhcp4-server kea-dhcp6:kea-dhcp6-server"
 compare="$run kea-dhcp4:kea-dhcp4-server kea-dhcp6:kea-dhcp6-server dhcpd:isc-dhcp-server dnsmasq:dnsmasq-base
 	coredhcp:coredhcp-server"
 
@@ -88,7 +89,7 @@ units=''
 for package in $packages; do
 	case $package in
 	isc-dhcp-relay) units="$units isc-dhcp-relay isc-dhcp-relay6" ;;
-	kea-dhcp?-server | isc-dhcp-server | coredhcp-server) units="$units $package" ;;
+	kea-dhcp?-server | isc-dhcp-server | coredhcp-server | wide-dhcpv6-client | dibbler-client) units="$units $package" ;;
 	esac
 done
 for unit in $units; do

@@ -19,13 +19,15 @@ trap 'exit 0' INT TERM HUP
 dir=$(mktemp -d)
 lab_up
 lab_config >"$dir/xdhcp.yaml"
+: >"$dir/leases6" # dhclient wants it to be there
 
 cat <<TEXT
-The lab is up: $srv [srv0 $lab_addr/24] ═════ [cli0] $cli
+The lab is up: $srv [srv0 $lab_addr/24, $lab_addr6/64] ═════ [cli0] $cli
                [srv1 $relay_server/24] ═════ [up0] $rly [down0 $relay_addr/24] ═════ [sub0] $sub
 
   a server       ip netns exec $srv bin/xdhcpd serve -c $dir/xdhcp.yaml --state $dir/state
   a client       ip netns exec $cli udhcpc -f -i cli0 -s $PWD/scripts/udhcpc.script
+  one of DHCPv6  ip netns exec $cli dhclient -6 -N -P -d -v -sf $PWD/scripts/dhclient6.script -lf $dir/leases6 -pf $dir/pid6 cli0
   a relay agent  ip netns exec $rly dhcrelay -4 -d -a -id down0 -iu up0 $relay_server
   behind it      ip netns exec $sub udhcpc -f -i sub0 -s $PWD/scripts/udhcpc.script
   a shell        ip netns exec $srv bash

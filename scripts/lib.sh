@@ -5,7 +5,7 @@
 # a subscriber's behind a relay agent's. Names carry the process id, so labs do
 # not meet.
 #
-#   $srv [srv0 10.67.0.1/24] ═════ [cli0] $cli
+#   $srv [srv0 10.67.0.1/24, 2001:db8:67::1/64] ═════ [cli0] $cli
 #        [srv1 10.67.1.1/24] ═════ [up0 10.67.1.2/24] $rly [down0 10.68.0.1/24] ═════ [sub0] $sub
 #
 # lab_up makes it, lab_down removes it with all that runs in it.
@@ -15,6 +15,7 @@ cli=xdhcp-$$-client
 rly=xdhcp-$$-relay
 sub=xdhcp-$$-subscriber
 lab_addr=10.67.0.1
+lab_addr6=2001:db8:67::1
 relay_server=10.67.1.1
 relay_addr=10.68.0.1
 queues=${QUEUES:-1}
@@ -40,6 +41,7 @@ lab_up() {
 		ip netns exec "$ns" sh -c 'for k in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 >"$k"; done'
 	done
 	ip -n "$srv" addr add $lab_addr/24 dev srv0
+	ip -n "$srv" addr add $lab_addr6/64 dev srv0 nodad
 	ip -n "$srv" addr add $relay_server/24 dev srv1
 	ip -n "$rly" addr add 10.67.1.2/24 dev up0
 	ip -n "$rly" addr add $relay_addr/24 dev down0
@@ -64,6 +66,7 @@ lab_down() {
 lab_config() {
 	cat <<YAML
 interfaces: [srv0, srv1]
+dhcpv6: {routes: true}   # to delegated prefixes, by their clients
 classes:
   - {name: windows, match: {vendor-class: "MSFT 5.0"}, options: {vendor-specific: {microsoft-disable-netbios: 2}}}
 subnets:
@@ -74,7 +77,20 @@ subnets:
   - subnet: 10.68.0.0/24   # behind a relay agent
     pools: [10.68.0.100-10.68.0.199]
     options: {routers: [$relay_addr], domain-name-servers: [$lab_addr], domain-name: street.example}
+  - subnet: 2001:db8:67::/64
+    pools: [2001:db8:67::1000-2001:db8:67::ffff]
+    delegate: [{prefix: 2001:db8:6700::/40, length: 56}]
+    lease: {preferred: 1h, valid: 2h}
+    options: {dns-servers: ["$lab_addr6"], domain-search: [lab.example]}
 YAML
+}
+
+# lab_dhclient6 runs dhclient in the client's namespace until it has an address and
+# a prefix, with its files in the directory $1.
+lab_dhclient6() {
+	: >"$1/leases6"
+	ip netns exec "$cli" dhclient -6 -N -P -1 -v -D LL -sf "$PWD/scripts/dhclient6.script" -lf "$1/leases6" -pf "$1/pid6" cli0 2>&1 |
+		sed -un 's/^\(lease\|prefix\|XMT: [A-Z]\|RCV: [A-Z]\)/  client| &/p'
 }
 
 # lab_udhcpc runs the client $1, in namespace $2 on interface $3, until it has its

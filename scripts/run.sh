@@ -74,6 +74,18 @@ lab_udhcpc client "$cli" cli0 &
 wait $!
 ip -n "$cli" -4 -o addr show dev cli0 | grep -q 'inet 10\.67\.0\.' || die "the client has no lease"
 
+step "the same client asks by DHCPv6 for an address and a prefix (dhclient -6)"
+lab_dhclient6 "$dir" &
+wait $!
+ip -n "$cli" -6 -o addr show dev cli0 | grep -q 'inet6 2001:db8:67::' || die "the client has no IPv6 address"
+"$xdhcpd" leases --state "$dir/state" --type pd | grep -q '/56 .*bound' || die "the client has no prefix"
+tries=0
+until ip -n "$srv" -6 route | grep 'proto 147'; do
+	tries=$((tries + 1))
+	[ $tries -lt 50 ] || die "there is no route to the delegated prefix"
+	sleep 0.1
+done
+
 step "another, which says that it is Windows (option 60, MSFT 5.0), gets its class's option 43"
 ip -n "$cli" link set cli0 down
 ip -n "$cli" link set cli0 address 02:00:00:00:00:02

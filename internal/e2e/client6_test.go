@@ -41,8 +41,8 @@ func (c *client6er) linkLocal() net.IP {
 	return net.IP{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]}
 }
 
-// ask sends a message to all servers and returns the answer to it.
-func (c *client6er) ask(m *dhcpv6.Message) *dhcpv6.Message {
+// frame wraps a message to all servers and relay agents.
+func (c *client6er) frame(m *dhcpv6.Message) []byte {
 	c.t.Helper()
 	ip := &layers.IPv6{Version: 6, HopLimit: 1, NextHeader: layers.IPProtocolUDP, SrcIP: c.linkLocal(), DstIP: net.ParseIP("ff02::1:2")}
 	udp := &layers.UDP{SrcPort: 546, DstPort: 547}
@@ -54,9 +54,15 @@ func (c *client6er) ask(m *dhcpv6.Message) *dhcpv6.Message {
 	if err := gopacket.SerializeLayers(buf, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, eth, ip, udp, gopacket.Payload(m.ToBytes())); err != nil {
 		c.t.Fatal(err)
 	}
+	return buf.Bytes()
+}
+
+// ask sends a message to all servers and returns the answer to it.
+func (c *client6er) ask(m *dhcpv6.Message) *dhcpv6.Message {
+	c.t.Helper()
 	// As RFC 8415 §15 has it: what is not answered is sent again.
 	for begin := time.Now(); time.Since(begin) < patience; {
-		c.wire.Send(buf.Bytes())
+		c.wire.Send(c.frame(m))
 		if a := c.answer(m.TransactionID, time.Second); a != nil {
 			return a
 		}
@@ -104,18 +110,30 @@ func (c *client6er) bind(ias ...dhcpv6.Option) *dhcpv6.Message {
 	if adv.MessageType != dhcpv6.MessageTypeAdvertise {
 		c.t.Fatalf("a Solicit is answered with %s", adv.Summary())
 	}
-	req := c.message(dhcpv6.MessageTypeRequest, dhcpv6.OptServerID(adv.Options.ServerID()))
-	for _, o := range adv.Options.Options {
-		switch o.Code() {
-		case dhcpv6.OptionIANA, dhcpv6.OptionIAPD:
-			req.AddOption(o)
-		}
-	}
-	c.last = c.ask(req)
+	c.last = c.ask(c.request(adv))
 	if c.last.MessageType != dhcpv6.MessageTypeReply {
 		c.t.Fatalf("a Request is answered with %s", c.last.Summary())
 	}
 	return c.last
+}
+
+// request asks the server of an Advertise for what it has.
+func (c *client6er) request(adv *dhcpv6.Message) *dhcpv6.Message {
+	c.t.Helper()
+	return c.about(dhcpv6.MessageTypeRequest, adv)
+}
+
+// about is a message to the server about all IAs of an answer.
+func (c *client6er) about(typ dhcpv6.MessageType, a *dhcpv6.Message) *dhcpv6.Message {
+	c.t.Helper()
+	m := c.message(typ, dhcpv6.OptServerID(a.Options.ServerID()))
+	for _, o := range a.Options.Options {
+		switch o.Code() {
+		case dhcpv6.OptionIANA, dhcpv6.OptionIAPD:
+			m.AddOption(o)
+		}
+	}
+	return m
 }
 
 // bindPrefix has a prefix delegated and returns it.
@@ -143,12 +161,5 @@ func (c *client6er) bindAddress(iaid byte) string {
 // send sends a message about all that the newest Reply has.
 func (c *client6er) send(typ dhcpv6.MessageType) *dhcpv6.Message {
 	c.t.Helper()
-	m := c.message(typ, dhcpv6.OptServerID(c.last.Options.ServerID()))
-	for _, o := range c.last.Options.Options {
-		switch o.Code() {
-		case dhcpv6.OptionIANA, dhcpv6.OptionIAPD:
-			m.AddOption(o)
-		}
-	}
-	return c.ask(m)
+	return c.ask(c.about(typ, c.last))
 }

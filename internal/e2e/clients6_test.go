@@ -102,6 +102,7 @@ func byType(s *server, typ string) (l control.Lease, ok bool) {
 func TestRealClients6(t *testing.T) {
 	for _, rc := range clients6 {
 		t.Run(rc.name, func(t *testing.T) {
+			t.Parallel()
 			if _, err := exec.LookPath(rc.name); err != nil {
 				t.Fatalf("%v: scripts/install-deps.sh test installs it", err)
 			}

@@ -58,6 +58,7 @@ func follow(t *testing.T, s *server, args ...string) (next func() control.Event)
 // A delegated prefix is routed to its client as long as it has it, over a crash of
 // the server, and every step is an event that a reader can go on after.
 func TestRoutesAndEvents(t *testing.T) {
+	t.Parallel()
 	p := nettest.Veth(t, nettest.ServerAddr(serverAddr6), nettest.IPv6())
 	s := serve(t, p.Server, fmt.Sprintf(`interfaces: [%s]
 dhcpv6: {routes: true}

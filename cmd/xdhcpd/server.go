@@ -172,7 +172,7 @@ func (s *server) recover() error {
 	s.journal = j
 	s.table.Settle()
 	s.table6.Settle()
-	s.table6.HoldFresh(r.Hold6)
+	s.table6.HoldFresh(r.Hold6())
 	s.brain.Seed(s.policy.Load())
 	if p := s.policy6.Load(); p != nil {
 		s.brain6.Seed(p)

@@ -65,6 +65,10 @@ func (c *stateRepairCmd) Run(e *env) error {
 	fmt.Fprintf(e.stdout, "on probation until %s: %d\n", until, r.Probation)
 	fmt.Fprintf(e.stdout, "leased to somebody unknown, on probation until that lease ends: %d\n", r.Orphans)
 	for _, h := range r.Holds {
+		if h.V6 {
+			fmt.Fprintf(e.stdout, "without a record, and so not told apart: nothing new is given by DHCPv6 before %s\n", when(h.Until))
+			continue
+		}
 		fmt.Fprintf(e.stdout, "without a record, held back until %s: %v-%v\n", when(h.Until), h.First, h.Last)
 	}
 	for _, m := range r.Moved {

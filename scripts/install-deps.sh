@@ -17,7 +17,7 @@ build='clang:clang llvm-strip:llvm'
 run='ip:iproute2 udhcpc:udhcpc dhclient:isc-dhcp-client dhcrelay:isc-dhcp-relay nsenter:util-linux setpriv:util-linux'
 test="$run gcc:gcc ethtool:ethtool tcpdump:tcpdump bpftool:bpftool
 	dhcpcd:dhcpcd-base dhcp6c:wide-dhcpv6-client dibbler-client:dibbler-client
-	kea-dhcp4:kea-dhcp4-server kea-dhcp6:kea-dhcp6-server"
+	kea-dhcp4:kea-dhcp4-server kea-dhcp6:kea-dhcp6-server named:bind9"
 compare="$run kea-dhcp4:kea-dhcp4-server kea-dhcp6:kea-dhcp6-server dhcpd:isc-dhcp-server dnsmasq:dnsmasq-base
 	coredhcp:coredhcp-server"
 

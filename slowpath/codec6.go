@@ -139,6 +139,7 @@ func (c *Codec6) query(m *Meta6, l *eth.Layers, mac []byte) frame.Reason {
 		}
 	}
 	q.Packet = in
+	q.LeaseQuery, _ = in.get(dhcp6.OptLQQuery)
 	c.relays(mac)
 	for _, ia := range in.ias {
 		if !q.AddIA(kindOf(ia.code), ia.id) {

@@ -216,7 +216,7 @@ func TestNotAnswered6(t *testing.T) {
 		{"type 255", msg6(255, id), frame.NoType},
 		{"a server's Advertise", msg6(2, id), frame.FromServer},
 		{"a Relay-reply", msg6(13, id), frame.FromServer},
-		{"a leasequery", msg6(14, id), frame.NoType},
+		{"a bulk leasequery's data", msg6(17, id), frame.FromServer},
 		{"an option's header cut", msg6(1, id, []byte{0, 3, 0}), frame.BadOption},
 		{"an option past the end", msg6(1, id, []byte{0, 3, 0, 200, 1}), frame.BadOption},
 		{"no DUID's bytes", msg6(1, opt6(1)), frame.BadDUID},

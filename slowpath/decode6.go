@@ -134,7 +134,8 @@ func relayOK(options layers.DHCPv6Options) bool {
 // received says whether a server receives messages of this type at all.
 func received(b []byte) frame.Reason {
 	switch b[0] {
-	case dhcp6.Solicit, dhcp6.Request, dhcp6.Confirm, dhcp6.Renew, dhcp6.Rebind, dhcp6.Release, dhcp6.Decline, dhcp6.InformationRequest:
+	case dhcp6.Solicit, dhcp6.Request, dhcp6.Confirm, dhcp6.Renew, dhcp6.Rebind, dhcp6.Release, dhcp6.Decline, dhcp6.InformationRequest,
+		dhcp6.LeaseQuery:
 		return frame.OK
 	case dhcp6.Advertise, dhcp6.Reply, dhcp6.Reconfigure, dhcp6.RelayRepl, dhcp6.LeaseQueryReply,
 		dhcp6.LeaseQueryDone, dhcp6.LeaseQueryData, dhcp6.ReconfigureReply, dhcp6.DHCPv4Response, dhcp6.AddrRegReply:

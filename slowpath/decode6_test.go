@@ -20,8 +20,10 @@ func judge6(packet []byte, c *dhcp6.Chain, o *dhcp6.Options) frame.Reason {
 	}
 	switch why := dhcp6.CheckType(c.Msg()); why {
 	case frame.OK:
-	case frame.PuntType: // for which the slow path has no answer either
-		return frame.NoType
+	case frame.PuntType:
+		if c.Msg().Type() != dhcp6.LeaseQuery { // for others the slow path has no answer either
+			return frame.NoType
+		}
 	default:
 		return why
 	}

@@ -71,6 +71,7 @@ func (e *encoder6) message(p *policy6.Policy, m *message6, q *exchange6.Query, a
 		selected = selected[n:]
 	}
 	e.b = append(e.b, own...)
+	e.b = append(e.b, a.Data.Encoded()...)
 	return over
 }
 

@@ -28,6 +28,7 @@ func compile6(cfg *config.Config, facts map[int]port.Facts, duid []byte) (*polic
 		},
 		Authorization: authorizations[cfg.Rogue.State], AuthorizationName: cfg.Rogue.Name,
 		FQDN:       policy.FQDNSpec{Ignore: cfg.FQDN.Ignore, Suffix: cfg.FQDN.Suffix},
+		LeaseQuery: policy6.LeaseQuerySpec{Allow: cfg.LeaseQuery.Allow, NoOptions: cfg.LeaseQuery.Options != nil},
 		Precedence: []policy6.Identifier{}, // nil has a meaning of its own
 	}
 	for _, i := range d.ReservationOrder {

@@ -57,6 +57,10 @@ type decision struct {
 func (s *Server) Decide6(p *policy6.Policy, q *Query, now lease.Time, b *lease.Batch, a *Answer) {
 	a.reset()
 	d := decision{Server: s, p: p, q: q, now: now, b: b, a: a}
+	if q.Type == LeaseQuery {
+		d.leaseQuery()
+		return
+	}
 	if why := d.validate(); why != frame.OK {
 		a.Reason = why
 		return

@@ -108,6 +108,8 @@ type Query struct {
 	// Packet gives expressions the message's options. A codec that leaves it nil is
 	// told PuntClass where an expression would decide, before anything has changed.
 	Packet policy6.Packet
+	// LeaseQuery is option 44 (RFC 5007); nil: it is not there.
+	LeaseQuery []byte
 
 	room room
 }
@@ -144,7 +146,7 @@ func (q *Query) Reset() {
 	q.UserClass, q.Arch, q.FQDN = nil, nil, nil
 	q.VendorClass, q.VendorOpts = [MaxVendors][]byte{}, [MaxVendors][]byte{}
 	q.RSOO = [MaxRSOO][]byte{}
-	q.Packet = nil
+	q.Packet, q.LeaseQuery = nil, nil
 }
 
 // AddIA begins an IA, whose leases follow. False: there are too many.
@@ -228,6 +230,9 @@ type Answer struct {
 	// It points into the Query; nil: none.
 	Own *Own
 
+	// Data is what a leasequery is told, behind all other options; nil: nothing.
+	Data *Data
+
 	// Wait is the change that must be durable before the answer leaves; 0: none.
 	Wait lease.Ticket
 }
@@ -236,7 +241,7 @@ type Answer struct {
 func (a *Answer) reset() {
 	a.Type, a.Reason, a.Source, a.Status = 0, frame.OK, lease6.IP6{}, Status{}
 	a.T1, a.T2, a.NIAs, a.NLeases = 0, 0, 0, 0
-	a.Subnet, a.Options, a.Own, a.Wait = nil, nil, nil, 0
+	a.Subnet, a.Options, a.Own, a.Data, a.Wait = nil, nil, nil, nil, 0
 }
 
 // A Server answers. Its fields are set before the first use and then left alone.

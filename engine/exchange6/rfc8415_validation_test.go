@@ -62,7 +62,7 @@ func TestMessagesOfServersAndUnknownOnesAreDiscarded(t *testing.T) {
 	for _, typ := range []uint8{Advertise, Reply, Reconfigure} {
 		b.wantSilence(b.send(from(1, typ)), frame.FromServer)
 	}
-	for _, typ := range []uint8{0, 12, 13, 14, 200, 255} {
+	for _, typ := range []uint8{0, 12, 13, 22, 200, 255} {
 		b.wantSilence(b.send(from(1, typ)), frame.NoType)
 	}
 }

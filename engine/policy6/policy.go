@@ -42,23 +42,25 @@ type Policy struct {
 	// FQDN says how option 39 is answered.
 	FQDN FQDN
 
-	reconfigure  *[2][64]byte // the two keys of the HMAC; nil: no Reconfigure
-	rogueReply   []byte       // value of option 17
-	classList    []byte       // encoded options 15
-	precedence   []Identifier
-	relayOptions []uint16     // that a relay agent may supply, ascending
-	ours         []lease6.IP6 // all addresses that are this server, ascending
-	prefixes     segments     // address → subnet, longest prefix
-	relays       []relay      // link-addresses outside of their clients' subnets, ascending
-	interfaces   map[string]int32
-	scopeOf      map[lease.ScopeID]int
-	direct       []int32 // port → subnet of the clients on it, -1: none
-	links        []link  // port and VLAN → subnet, ascending
-	classes      *classes
-	variants     variants
-	pools        []pool // by lease.PoolID
-	limits       []limit
-	limitsID     uint64
+	reconfigure    *[2][64]byte // the two keys of the HMAC; nil: no Reconfigure
+	rogueReply     []byte       // value of option 17
+	classList      []byte       // encoded options 15
+	precedence     []Identifier
+	relayOptions   []uint16     // that a relay agent may supply, ascending
+	ours           []lease6.IP6 // all addresses that are this server, ascending
+	prefixes       segments     // address → subnet, longest prefix
+	relays         []relay      // link-addresses outside of their clients' subnets, ascending
+	interfaces     map[string]int32
+	scopeOf        map[lease.ScopeID]int
+	direct         []int32 // port → subnet of the clients on it, -1: none
+	links          []link  // port and VLAN → subnet, ascending
+	classes        *classes
+	variants       variants
+	pools          []pool // by lease.PoolID
+	limits         []limit
+	limitsID       uint64
+	mayQuery       []lease6.Prefix // who may ask about leases
+	tellsNoOptions bool
 }
 
 // A Port is one served interface as it is now.

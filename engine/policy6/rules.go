@@ -185,6 +185,7 @@ func (t Times) defaults() (Times, error) {
 func (b *builder) addRules() {
 	p, s := b.p, b.spec
 	b.addRogueReply()
+	b.addLeaseQuery()
 	b.addClassList()
 	b.addFQDN()
 	b.addReconfigure()

@@ -70,7 +70,8 @@ type Spec struct {
 	Authorization     policy.Authorization
 	AuthorizationName string
 	// FQDN says how option 39 is answered (RFC 4704).
-	FQDN policy.FQDNSpec
+	FQDN       policy.FQDNSpec
+	LeaseQuery LeaseQuerySpec
 }
 
 const (

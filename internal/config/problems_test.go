@@ -269,7 +269,7 @@ func TestReservationProblems(t *testing.T) {
 		{"- {mac: 01:00:5e:00:00:01, address: 192.0.2.5}", []string{`5:15: subnets[0].reservations[0].mac: 01:00:5e:00:00:01 is not the address of one device`}},
 		{"- {address: 192.0.2.5}", []string{"5:9: subnets[0].reservations[0].mac: is missing: whose reservation is it?"}},
 		{"- {mac: 02:00:00:00:00:01}", []string{"5:9: subnets[0].reservations[0].address: is missing: what is reserved?"}},
-		{"- {mac: 02:00:00:00:00:01, address: 192.0.3.5}", []string{"5:43: subnets[0].reservations[0].address: 192.0.3.5 is not in 192.0.2.0/24"}},
+		{"- {mac: 02:00:00:00:00:01, address: 192.0.3.5}", []string{"5:43: subnets[0].reservations[0].address: 192.0.3.5 is not in 192.0.2.0/24, the subnet in line 2"}},
 		{"- {mac: 02:00:00:00:00:01, address: 192.0.2.255}", []string{"5:43: subnets[0].reservations[0].address: 192.0.2.255 is the broadcast address of 192.0.2.0/24"}},
 		{"- {mac: 02:00:00:00:00:01, address: 192.0.2.5}\n      - {mac: '02-00-00-00-00-01', address: 192.0.2.6}\n      - {mac: 02:00:00:00:00:03, address: 192.0.2.5}", []string{
 			"6:15: subnets[0].reservations[1].mac: 02-00-00-00-00-01 has a reservation already, in line 5",

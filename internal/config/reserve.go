@@ -25,7 +25,7 @@ var reservationKeys = keySet{
 
 var hostNameDef, _ = option.ByCode(option.DHCP4, 12)
 
-func (c *checker) reservations(p *path, n *node, subnet netip.Prefix) []Reservation {
+func (c *checker) reservations(p *path, n *node, subnet netip.Prefix, at Place) []Reservation {
 	items := c.items(p, n)
 	out := make([]Reservation, 0, len(items))
 	macs := make(map[[6]byte]int32, len(items))
@@ -58,7 +58,7 @@ func (c *checker) reservations(p *path, n *node, subnet netip.Prefix) []Reservat
 			}
 		}
 		if v := el.get("address"); v != nil {
-			if a, ok := c.reservedAddr(&p, v, subnet); ok {
+			if a, ok := c.reservedAddr(&p, v, subnet, at); ok {
 				r.Address = a
 				if first, twice := addrs[a]; twice {
 					at := items[first]
@@ -142,7 +142,7 @@ func (r *Reservation) key() string {
 	return string(b)
 }
 
-func (c *checker) reservedAddr(p *path, n *node, subnet netip.Prefix) (netip.Addr, bool) {
+func (c *checker) reservedAddr(p *path, n *node, subnet netip.Prefix, at Place) (netip.Addr, bool) {
 	s, ok := c.scalar(p.at("address"), n, "an IPv4 address")
 	if !ok {
 		return netip.Addr{}, false
@@ -151,7 +151,7 @@ func (c *checker) reservedAddr(p *path, n *node, subnet netip.Prefix) (netip.Add
 	switch {
 	case msg != "":
 	case !subnet.Contains(a):
-		msg = fmt.Sprintf("%s is not in %s", a, subnet)
+		msg = fmt.Sprintf("%s is not in %s, the subnet in %s", a, subnet, line(at))
 	default:
 		if what := edge(a, subnet); what != "" {
 			msg = fmt.Sprintf("%s is the %s address of %s", a, what, subnet)

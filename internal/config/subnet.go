@@ -130,7 +130,7 @@ func (c *checker) subnet(p *path, n *node, s *Subnet, above Lease, options [][]O
 		s.Excluded = c.exclude(p.at("exclude"), v, s.Prefix)
 	}
 	if v := n.get("reservations"); v != nil {
-		s.Reservations = c.reservations(p.at("reservations"), v, s.Prefix)
+		s.Reservations = c.reservations(p.at("reservations"), v, s.Prefix, n.get("subnet").place)
 	}
 	if v := n.get("pools"); v != nil {
 		s.Pools = c.pools(p.at("pools"), v, s, routersOf(append(options, s.Options)...))

@@ -130,6 +130,12 @@ func (c *converter) class(out *doc, v *value) {
 	}
 	p := c.params(out, v, above)
 	c.classes[name] = true
+	if e != nil {
+		c.tests[name] = e
+	}
+	if max := c.limitOf(out, v, "class "+name); max > 0 {
+		c.classLimits = append(c.classLimits, classLimit{name, max, v.at})
+	}
 	if len(c.errs) > 0 {
 		return
 	}

@@ -68,7 +68,7 @@ func Convert(name string, text []byte, o Options) (*Result, []Problem) {
 		errors.As(err, &e)
 		return nil, []Problem{problem(e.at, name, "", e.msg)}
 	}
-	c := &converter{options: o, name: name, f: family4, defs: &optDefs{under: stdDefs}, reg: option.NewRegistry(), builtin: map[string]place{}, classes: map[string]bool{}}
+	c := &converter{options: o, name: name, f: family4, defs: &optDefs{under: stdDefs}, reg: option.NewRegistry(), builtin: map[string]place{}, classes: map[string]bool{}, tests: map[string]*expr{}}
 	for _, at := range commas {
 		c.ignored = append(c.ignored, problem(at, name, "", "a comma after the last element: something may be missing"))
 	}
@@ -159,8 +159,11 @@ type converter struct {
 	global          params
 	global6         params6
 	toCome          map[string]bool // classes that are defined further down than what is written first
-	topReservations []*value        // reservations of the top level
-	copies          int             // of them, in subnets
+	limitsHook      bool            // the hook is there
+	classLimits     []classLimit
+	tests           map[string]*expr // of the classes so far
+	topReservations []*value         // reservations of the top level
+	copies          int              // of them, in subnets
 	// What options of DHCPv6 are set where, to find those whose order differs.
 	placed     map[int]place
 	classCodes []classCode

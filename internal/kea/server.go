@@ -113,6 +113,7 @@ func (c *converter) file(top *value) *doc {
 	} else {
 		out.put(classes, "")
 	}
+	c.limits(out)
 	out.put(nets, "")
 	if len(c.topReservations) > 0 && c.copies == 0 && len(c.errs) == 0 {
 		c.ignore(out, at(d, "reservations"), "reservations", "no subnet uses them (reservations-global)")
@@ -217,6 +218,10 @@ func (c *converter) hooks(out *doc, d *value) {
 			c.bootp = true
 		case "flex_id":
 			c.flexIDHook(out, h)
+		case "lease_query":
+			c.leaseQueryHook(out, h)
+		case "limits":
+			c.limitsHook = true
 		default:
 			if why := hooks[name]; why != "" {
 				c.ignore(out, h.at, lib, why)

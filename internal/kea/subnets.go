@@ -203,6 +203,9 @@ func (c *converter) subnet(out *doc, v *value, above params, ids map[uint32]plac
 	boot("next-server", "next-server", p.nextServer)
 	boot("server-hostname", "server-name", p.serverName)
 	boot("boot-file-name", "boot-file", p.bootFile)
+	if max := c.limitOf(out, v, "subnet "+prefix.String()); max > 0 {
+		out.add(v.at, "limit: %d", max)
+	}
 	relays := c.relays(v)
 	if in != nil {
 		for _, r := range in.relays {

@@ -25,7 +25,7 @@ import (
 
 type leasesCmd struct {
 	List   leasesListCmd   `cmd:"" default:"withargs" help:"List the leases, whether or not a server runs."`
-	Import leasesImportCmd `cmd:"" help:"Take over the leases of Kea's lease file, kea-leases4.csv, while no server runs."`
+	Import leasesImportCmd `cmd:"" help:"Take over the leases of Kea's lease file, kea-leases4.csv or kea-leases6.csv, while no server runs."`
 }
 
 type leasesListCmd struct {
@@ -128,7 +128,7 @@ func (c *leasesListCmd) filter() (func(*control.Lease) bool, error) {
 	return func(l *control.Lease) bool {
 		return (slices.Contains(states, "all") || slices.Contains(states, l.State)) &&
 			(!c.Subnet.IsValid() || c.Subnet.Contains(block(*l).Addr()) && c.Subnet.Bits() <= block(*l).Bits()) &&
-			(len(c.Type) == 0 || slices.Contains(c.Type, cmp.Or(l.Type, "v4"))) && (duid == "" || l.DUID == duid) &&
+			(len(c.Type) == 0 || slices.Contains(c.Type, kindOf(l))) && (duid == "" || l.DUID == duid) &&
 			(iface == "" || l.InterfaceID == iface) &&
 			(mac == "" || l.MAC == mac) && (id == "" || l.ClientID == id) &&
 			(circuit == "" || l.Circuit == circuit) && (remote == "" || remoteOf(l) == remote)
@@ -197,6 +197,20 @@ func remoteOf(l *control.Lease) string {
 		return l.Remote[enterprise:]
 	}
 	return l.Remote
+}
+
+// kindOf is what a lease is of; the record of a declined address has no type.
+func kindOf(l *control.Lease) string {
+	b := block(*l)
+	switch {
+	case l.Type != "":
+		return l.Type
+	case b.Addr().Is4():
+		return "v4"
+	case b.IsSingleIP():
+		return "na"
+	}
+	return "pd"
 }
 
 // block is a lease's address as a prefix, or what is delegated by it.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/csv"
 	"encoding/hex"
@@ -20,13 +21,16 @@ import (
 
 	"xdhcp/engine/journal"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
+	"xdhcp/engine/policy"
+	"xdhcp/engine/policy6"
 	"xdhcp/internal/config"
 )
 
 type leasesImportCmd struct {
 	stateDir
 	Config string `short:"c" required:"" help:"Configuration that the leases will be served with." placeholder:"FILE"`
-	File   string `arg:"" help:"Kea's lease file, kea-leases4.csv."`
+	File   string `arg:"" help:"Kea's lease file, kea-leases4.csv or kea-leases6.csv."`
 }
 
 // Run takes over the leases of Kea's memfile. The state directory must not be
@@ -41,15 +45,29 @@ func (c *leasesImportCmd) Run(e *env) error {
 		return err
 	}
 	defer f.Close()
-	leases, err := readKeaLeases(f)
+	// The two files differ in their columns.
+	in := bufio.NewReaderSize(f, 4096)
+	head, _ := in.Peek(4096)
+	line, _, _ := strings.Cut(string(head), "\n")
+	var all int
+	var put func(*importer) int
+	if strings.Contains(line, ",duid,") && !strings.Contains(line, "client_id") {
+		var leases map[netip.Prefix]keaLease6
+		leases, err = readKeaLeases6(in)
+		all, put = len(leases), func(i *importer) int { return i.import6(leases, c.Config) }
+	} else {
+		var leases map[netip.Addr]keaLease
+		leases, err = readKeaLeases(in)
+		all, put = len(leases), func(i *importer) int { return i.import4(leases, c.Config) }
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
-	n, err := c.store(e, cfg, leases)
+	n, err := c.store(e, cfg, put)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stdout, "%s of %d in the file\n", count(n, "lease")+" imported", len(leases))
+	fmt.Fprintf(e.stdout, "%s of %d in the file\n", count(n, "lease")+" imported", all)
 	return nil
 }
 
@@ -123,89 +141,123 @@ func readKeaLeases(r io.Reader) (map[netip.Addr]keaLease, error) {
 // unhex reads bytes in hexadecimal with colons.
 func unhex(s string) ([]byte, error) { return hex.DecodeString(strings.ReplaceAll(s, ":", "")) }
 
-// store writes the leases to the journal of the state directory.
-func (c *leasesImportCmd) store(e *env, cfg *config.Config, leases map[netip.Addr]keaLease) (n int, err error) {
-	pol, err := compile(cfg, nil)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", c.Config, err)
-	}
-	if err := os.MkdirAll(c.State, 0o700); err != nil {
-		return 0, fmt.Errorf("state directory: %w", err)
-	}
-	table, err := lease.New(lease.Options{})
-	if err != nil {
-		return 0, err
-	}
-	if err := table.Reconfigure(pol.Layout); err != nil {
-		return 0, err
-	}
-	log := slog.New(slog.NewTextHandler(e.stderr, nil))
-	j, _, err := journal.Open(c.State, table, journal.Options{Log: log})
-	if err != nil {
-		return 0, err
-	}
-	ctx, cancel := context.WithCancel(e.ctx)
-	done := make(chan error, 1)
-	go func() { done <- j.Run(ctx) }()
-	defer func() {
-		cancel()
-		err = errors.Join(err, <-done, j.Err())
-	}()
+// batchOf is how many leases go to the journal at once.
+const batchOf = 1000
 
-	const batchOf = 1000
-	batch := lease.NewBatch(0)
-	now := j.Clock().Now()
-	notTaken := map[string]left{}
-	var id [lease.MaxID]byte
-	for _, l := range leases {
-		change, why := l.change(now)
-		if change.Full {
-			cl, identity := lease.Client{HType: change.HType, HW: change.HW, ClientID: change.ClientID}, pol.Identity
-			if s := pol.SubnetOf(change.Addr); s != nil {
-				identity = s.Identity
-			}
-			identity.Identify(&cl, id[:])
-			change.Kind, change.ID = cl.Kind, cl.ID
-		}
-		subnet := pol.SubnetOf(change.Addr)
-		if subnet == nil {
-			why = "no subnet of " + c.Config + " holds it"
-		}
-		var old lease.Entry
-		if table.Lookup(change.Addr, &old) {
-			if old.Version > 0 && old.CLTT >= change.At {
-				why = "the state directory has a newer record of it"
-			}
-			change.Version = old.Version + 1
-		}
-		if why != "" {
-			x := notTaken[why]
-			if x.n++; x.line == 0 || l.line < x.line {
-				x.line, x.addr = l.line, l.addr
-			}
-			notTaken[why] = x
-			continue
-		}
-		change.Scope = subnet.Scope
-		batch.Add(&change)
-		if n++; batch.Len() == batchOf {
-			j.Append(batch)
-			batch.Reset()
-		}
+// importer is an open state directory that leases are put into.
+type importer struct {
+	policy  *policy.Policy
+	policy6 *policy6.Policy // nil: the configuration has no DHCPv6
+	table   *lease.Table
+	table6  *lease6.Table
+	journal *journal.Journal
+	batch   *lease.Batch
+	left    map[string]left
+}
+
+// flush gives the batch to the journal if it has so many leases.
+func (i *importer) flush(most int) {
+	if i.batch.Len() >= most {
+		i.journal.Append(i.batch)
+		i.batch.Reset()
 	}
-	j.Append(batch)
-	for _, why := range slices.Sorted(maps.Keys(notTaken)) {
-		x := notTaken[why]
-		fmt.Fprintf(e.stderr, "%s not imported: %s (first %s:%d: %v)\n", count(x.n, "lease"), why, c.File, x.line, x.addr)
+}
+
+// leave notes that a lease is not taken over.
+func (i *importer) leave(why string, line int, what string) {
+	x := i.left[why]
+	if x.n++; x.line == 0 || line < x.line {
+		x.line, x.what = line, what
 	}
-	return n, nil
+	i.left[why] = x
 }
 
 // left is the leases that were not imported for one reason.
 type left struct {
 	n    int
 	line int // of the first
-	addr netip.Addr
+	what string
+}
+
+// store opens the state directory, puts leases into it and makes them durable.
+func (c *leasesImportCmd) store(e *env, cfg *config.Config, put func(*importer) int) (n int, err error) {
+	i := &importer{batch: lease.NewBatch(0), left: map[string]left{}}
+	if i.policy, err = compile(cfg, nil); err == nil {
+		i.policy6, err = compile6(cfg, nil, sampleDUID(cfg))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", c.Config, err)
+	}
+	if err := os.MkdirAll(c.State, 0o700); err != nil {
+		return 0, fmt.Errorf("state directory: %w", err)
+	}
+	if i.table, err = lease.New(lease.Options{}); err != nil {
+		return 0, err
+	}
+	if i.table6, err = lease6.New(lease6.Options{}); err != nil {
+		return 0, err
+	}
+	if err = i.table.Reconfigure(i.policy.Layout); err == nil && i.policy6 != nil {
+		err = i.table6.Reconfigure(i.policy6.Layout)
+	}
+	if err != nil {
+		return 0, err
+	}
+	log := slog.New(slog.NewTextHandler(e.stderr, nil))
+	if i.journal, _, err = journal.Open(c.State, journal.Tables{Table: i.table, V6: i.table6}, journal.Options{Log: log}); err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithCancel(e.ctx)
+	done := make(chan error, 1)
+	go func() { done <- i.journal.Run(ctx) }()
+	defer func() {
+		cancel()
+		err = errors.Join(err, <-done, i.journal.Err())
+	}()
+	n = put(i)
+	i.flush(0)
+	for _, why := range slices.Sorted(maps.Keys(i.left)) {
+		x := i.left[why]
+		fmt.Fprintf(e.stderr, "%s not imported: %s (first %s:%d: %s)\n", count(x.n, "lease"), why, c.File, x.line, x.what)
+	}
+	return n, nil
+}
+
+// import4 puts the leases of DHCPv4 into an open importer.
+func (i *importer) import4(leases map[netip.Addr]keaLease, config string) (n int) {
+	now := i.journal.Clock().Now()
+	var id [lease.MaxID]byte
+	for _, l := range leases {
+		change, why := l.change(now)
+		if change.Full {
+			cl, identity := lease.Client{HType: change.HType, HW: change.HW, ClientID: change.ClientID}, i.policy.Identity
+			if s := i.policy.SubnetOf(change.Addr); s != nil {
+				identity = s.Identity
+			}
+			identity.Identify(&cl, id[:])
+			change.Kind, change.ID = cl.Kind, cl.ID
+		}
+		subnet := i.policy.SubnetOf(change.Addr)
+		if subnet == nil {
+			why = "no subnet of " + config + " holds it"
+		}
+		var old lease.Entry
+		if i.table.Lookup(change.Addr, &old) {
+			if old.Version > 0 && old.CLTT >= change.At {
+				why = "the state directory has a newer record of it"
+			}
+			change.Version = old.Version + 1
+		}
+		if why != "" {
+			i.leave(why, l.line, l.addr.String())
+			continue
+		}
+		change.Scope = subnet.Scope
+		i.batch.Add(&change)
+		n++
+		i.flush(batchOf)
+	}
+	return n
 }
 
 // change is the lease as a change of the table, or why there is none.

@@ -103,8 +103,6 @@ func (s *Server) Decide6(p *policy6.Policy, q *Query, now lease.Time, b *lease.B
 	}
 	switch q.Type {
 	case Release, Decline:
-		d.identify()
-		d.gather()
 		d.giveBack()
 	case Solicit, Request, Renew, Rebind:
 		if !d.classify() {

@@ -130,7 +130,11 @@ type room struct {
 	auth  [lenAuth]byte
 	small [4]byte
 	keys  [policy.MaxLimitKeys]policy.LimitKey
-	own   Own // what Answer.Own points to
+	// Of a lease that is given back.
+	entry  lease6.Entry
+	recall policy6.Recall
+	ending []policy.LimitKey
+	own    Own // what Answer.Own points to
 }
 
 // Reset empties q for the next message. What it does not clear is not read as long

@@ -72,7 +72,7 @@ func (d *decision) extendIA(ia *IA) bool {
 	if !kept {
 		// The client named nothing that it may keep: it gets what else it has.
 		for i := range views {
-			if v := &views[i]; v.Status == lease.Bound && d.p.OnLink(d.subnet, v.Prefix) && d.keep(ia, v.Prefix, false) {
+			if v := &views[i]; v.Status == lease.Bound && d.keep(ia, v.Prefix, false) {
 				kept = true
 			}
 		}

@@ -269,12 +269,19 @@ func (s *limitShard) remove(key uint64, x *limitList, i int) {
 	}
 }
 
+// ending notes what a lease counts for that is about to be given back: what the table
+// remembers of its client, since the message may have come without its relay agent.
+func (d *decision) ending(addr lease6.Prefix) {
+	r := &d.q.room
+	r.ending = nil
+	if d.p.HasLimits() && d.Table.Lookup(addr, &r.entry) && r.entry.Status == lease.Bound {
+		r.ending = d.p.KeysOf(&r.entry, &r.recall)
+	}
+}
+
 // ended takes a lease that the client has given back off its lists.
 func (d *decision) ended(addr lease6.Prefix) {
-	if !d.p.HasLimits() {
-		return
-	}
-	for _, k := range d.limitKeys(addr) {
+	for _, k := range d.q.room.ending {
 		s := d.limits.shard(k.Hash)
 		s.mu.Lock()
 		if x := s.lists[k.Hash]; x != nil {

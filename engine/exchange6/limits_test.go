@@ -48,6 +48,26 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// An interface-id means something on its link only; a list that is long is kept up to date by what is
+// given back.
+func TestLimitsOfLinesAndLongLists(t *testing.T) {
+	const most = 2 * shortList
+	b := newBench(t, limited(policy.LimitSpec{By: policy.LimitCircuit, Max: most}), func(s *policy6.Spec) {
+		first(s).Pools[0].Ranges = []policy6.Range{addrs("2001:db8:0:1::10", "2001:db8:0:1::ff")}
+	})
+	for n := range byte(most) {
+		b.lease(n, na(1), interfaceID("if1"))
+	}
+	b.wantStatus(b.send(from(most, Request, na(1), interfaceID("if1"))), lease6.NA, 1, NoAddrsAvail)
+	b.lease(most, na(1), interfaceID("if1"), via(relay1))
+	// The message need not say again where the client is.
+	b.send(from(3, Release, na(1, "2001:db8:0:1::13")))
+	b.lease(most, na(2), interfaceID("if1"))
+	b.send(from(4, Decline, na(1, "2001:db8:0:1::14")))
+	b.lease(most, na(3), interfaceID("if1"))
+	b.wantStatus(b.send(from(most, Request, na(4), interfaceID("if1"))), lease6.NA, 4, NoAddrsAvail)
+}
+
 // Leases end by time too, and are counted after a restart.
 func TestLimitsOverTime(t *testing.T) {
 	b := newBench(t, limited(policy.LimitSpec{By: policy.LimitMAC, Max: 1}))

@@ -96,6 +96,10 @@ func TestSharedNetwork(t *testing.T) {
 	if v, _ := option(b.send(q), q, 24); string(v) != "one" {
 		t.Errorf("option %q with leases of both subnets", v)
 	}
+	q = from(2, Renew, na(3, "2001:db8:3::10"), na(1, "2001:db8:33::10"), via(relay3))
+	if v, _ := option(b.send(q), q, 24); string(v) != "one" {
+		t.Errorf("option %q with leases of both subnets, the other way round", v)
+	}
 }
 
 // Options of a pool are sent where all leases of the message are of it.

@@ -72,15 +72,28 @@ func (d *decision) giveBack() {
 
 // end gives back one lease that the client names; false: it is not this IA's.
 func (d *decision) end(ia *IA, x lease6.Prefix) bool {
-	if d.q.Type == Decline {
-		// The address is kept from everybody for a while; prefixes are not declined.
-		return ia.Type != lease6.PD && d.done(x, d.Table.Decline(d.scope(x), d.q.Client.DUID, ia.IA, x, d.p.Probation, d.now, d.b))
+	if d.q.Type == Release {
+		return d.release(ia.IA, x)
 	}
-	return d.release(ia.IA, x)
+	if ia.Type == lease6.PD {
+		return false // prefixes are not declined
+	}
+	d.ending(x)
+	out := d.Table.Decline(d.scope(x), d.q.Client.DUID, ia.IA, x, d.p.Probation, d.now, d.b)
+	if out != lease.OK {
+		return false
+	}
+	d.ended(x)
+	return true
 }
 
 func (d *decision) release(ia lease6.IA, x lease6.Prefix) bool {
-	return d.done(x, d.Table.Release(d.scope(x), d.q.Client.DUID, ia, x, d.now, d.b))
+	d.ending(x)
+	if d.Table.Release(d.scope(x), d.q.Client.DUID, ia, x, d.now, d.b) != lease.OK {
+		return false
+	}
+	d.ended(x)
+	return true
 }
 
 // scope is that of the link that an address belongs to, also if its client has moved.
@@ -91,14 +104,6 @@ func (d *decision) scope(x lease6.Prefix) lease.ScopeID {
 		}
 	}
 	return d.subnet.Scope
-}
-
-func (d *decision) done(x lease6.Prefix, out lease.Outcome) bool {
-	if out != lease.OK {
-		return false
-	}
-	d.ended(x)
-	return true
 }
 
 // inform is RFC 8415 §18.3.6: options without leases. Nothing is remembered, so a

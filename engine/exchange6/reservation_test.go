@@ -109,6 +109,10 @@ func TestSeveralReservedLeases(t *testing.T) {
 		b.wantLeases(a, lease6.NA, 3, "2001:db8:0:1::10")
 		b.wantLeases(a, lease6.PD, 2, "2001:db8:f001::/56")
 	}
+	// What another IA gives back does not draw it away.
+	b.send(from(1, Release, na(1, "2001:db8:0:1::71")))
+	b.wantLeases(b.send(from(1, Solicit, na(2))), lease6.NA, 2, "2001:db8:0:1::72")
+	b.wantLeases(b.send(from(1, Request, na(1))), lease6.NA, 1, "2001:db8:0:1::71")
 	a = b.send(from(1, Renew, na(2, "2001:db8:0:1::72"), na(3, "2001:db8:0:1::10"), na(1, "2001:db8:0:1::71")))
 	b.wantLeases(a, lease6.NA, 2, "2001:db8:0:1::72")
 	b.wantLeases(a, lease6.NA, 3, "2001:db8:0:1::10")
@@ -130,6 +134,27 @@ func TestAReservationOfWhatAnotherHas(t *testing.T) {
 	a = b.send(from(2, Renew, na(1, "2001:db8:0:1::11")))
 	b.wantLeases(a, lease6.NA, 1, "2001:db8:0:1::10", "-2001:db8:0:1::11")
 	b.wantHolder("2001:db8:0:1::10", lease.Bound, 2)
+}
+
+// A reserved address outside of all pools belongs to its own subnet of a shared network.
+func TestAReservedAddressHasItsSubnet(t *testing.T) {
+	b := newBench(t, func(s *policy6.Spec) {
+		two := &s.Networks[0].Subnets[1]
+		two.Times = policy6.Times{Preferred: 100, Valid: 200}
+		two.Options = []policy6.Option{{Code: 24, Data: []byte("two"), Always: true}}
+		two.Reservations = []policy6.ReservationSpec{{DUID: duid(1), Addresses: one("2001:db8:33::77"), Prefixes: []netip.Prefix{prefix("2001:db8:f000::/48")}}}
+		two.Limit = 1
+	})
+	q := from(1, Request, na(1), pd(1), via(relay3))
+	a := b.send(q)
+	b.wantLeases(a, lease6.NA, 1, "2001:db8:33::77")
+	b.wantLeases(a, lease6.PD, 1, "2001:db8:f000::/48")
+	if v, _ := option(a, q, 24); string(v) != "two" || a.Leases[0].Valid != 200 || a.Leases[1].Valid != 200 {
+		t.Errorf("option %q, %+v", v, a.Leases[:2])
+	}
+	// It counts for that subnet: the other one has an address still.
+	b.wantLeases(b.send(from(2, Request, na(1), via(relay3))), lease6.NA, 1, "2001:db8:3::10")
+	b.wantStatus(b.send(from(3, Request, na(1), via(relay3))), lease6.NA, 1, NoAddrsAvail)
 }
 
 // A reserved prefix outside of all blocks is appropriate for the link.

@@ -80,6 +80,20 @@ func TestRelease(t *testing.T) {
 	}
 }
 
+// A client that has moved gives back what it had on the link before.
+func TestReleaseFromAnotherLink(t *testing.T) {
+	for typ, want := range map[uint8]lease.Status{Release: lease.Released, Decline: lease.Declined} {
+		b := newBench(t)
+		b.lease(1, na(1))
+		if a := b.send(from(1, typ, na(1, "2001:db8:0:1::10"), via(relay1))); a.Type != Reply || a.NIAs != 0 {
+			t.Errorf("message %d: type %d, %d IAs", typ, a.Type, a.NIAs)
+		}
+		if s, _ := b.holder("2001:db8:0:1::10"); s != want {
+			t.Errorf("message %d: the address is %v", typ, s)
+		}
+	}
+}
+
 // A released address goes to others last, and to its client first ("A server may choose to
 // retain a record of assigned leases and IAs", §18.3.7).
 func TestAReleasedAddressIsRemembered(t *testing.T) {

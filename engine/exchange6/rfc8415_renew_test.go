@@ -96,6 +96,9 @@ func TestRenewRecreates(t *testing.T) {
 	b.wantLeases(a, lease6.NA, 1, "2001:db8:0:1::13")
 	b.wantLeases(a, lease6.PD, 1, "2001:db8:8005::/48")
 	b.wantHolder("2001:db8:0:1::13", lease.Bound, 2)
+	// One lease for an IA, whatever it names.
+	a = b.send(from(6, Renew, na(1, "2001:db8:0:1::16", "2001:db8:0:1::17")))
+	b.wantLeases(a, lease6.NA, 1, "2001:db8:0:1::16", "-2001:db8:0:1::17")
 	// Another's comes back void, with one in its place.
 	a = b.send(from(3, Renew, na(1, "2001:db8:0:1::10")))
 	b.wantLeases(a, lease6.NA, 1, "2001:db8:0:1::11", "-2001:db8:0:1::10")

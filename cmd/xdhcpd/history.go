@@ -16,12 +16,13 @@ import (
 	"xdhcp/engine/journal"
 	"xdhcp/engine/journal/history"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 )
 
 type historyCmd struct {
 	stateDir
 	clientFlags
-	Address string `arg:"" optional:"" help:"Who had this IPv4 address. Without it, say which client."`
+	Address string `arg:"" optional:"" help:"Who had this address, or something in this IPv6 prefix. Without it, say which client."`
 	At      string `help:"At this moment (2026-01-31T12:00:00Z, or 2026-01-31 12:00:00 in local time)." xor:"when" placeholder:"TIME"`
 	From    string `help:"From this moment on." placeholder:"TIME"`
 	To      string `help:"Up to this moment." placeholder:"TIME"`
@@ -40,6 +41,9 @@ type historyEntry struct {
 	Host     string    `json:"host,omitempty"`
 	Circuit  string    `json:"circuit_id,omitempty"`
 	Remote   string    `json:"remote_id,omitempty"`
+	DUID     string    `json:"duid,omitempty"`
+	IA       string    `json:"ia,omitempty"` // of DHCPv6: IA_NA, IA_TA or IA_PD
+	IAID     *uint32   `json:"iaid,omitempty"`
 	// Known is false where the grant is older than the history that is kept.
 	Known bool `json:"known"`
 }
@@ -67,11 +71,7 @@ func (c *historyCmd) Run(e *env) error {
 	if byClient {
 		records, err = view.ByClient(history.Query{HW: is.mac, ClientID: is.clientID, Circuit: is.circuit, Remote: is.remote}, from, to)
 	} else {
-		var a netip.Addr
-		if a, err = netip.ParseAddr(c.Address); err != nil || !a.Is4() {
-			return &exitError{2, fmt.Sprintf("xdhcpd: %q is not an IPv4 address", c.Address)}
-		}
-		records, err = view.ByAddress(lease.IP4From(a.AsSlice()), from, to)
+		records, err = byAddress(view, c.Address, from, to)
 	}
 	if err != nil {
 		return err
@@ -82,20 +82,43 @@ func (c *historyCmd) Run(e *env) error {
 	return c.print(e, records)
 }
 
+// byAddress asks for an IPv4 address, or an IPv6 address or prefix.
+func byAddress(view *history.View, s string, from, to lease.Time) ([]history.Record, error) {
+	if p, err := netip.ParsePrefix(s); err == nil && p.Addr().Is6() {
+		return view.ByPrefix(lease6.PrefixFrom(lease6.IP6From(p.Addr().AsSlice()), uint8(p.Bits())), from, to)
+	}
+	a, err := netip.ParseAddr(s)
+	switch {
+	case err != nil || a.Zone() != "":
+		return nil, &exitError{2, fmt.Sprintf("xdhcpd: %q is not an address, and not an IPv6 prefix", s)}
+	case a.Is4():
+		return view.ByAddress(lease.IP4From(a.AsSlice()), from, to)
+	}
+	return view.ByPrefix(lease6.AddrPrefix(lease6.IP6From(a.AsSlice())), from, to)
+}
+
+// placeOf is what a record is about.
+func placeOf(r *history.Record) string {
+	if r.Prefix.IsNone() {
+		return r.Addr.String()
+	}
+	return r.Prefix.String()
+}
+
 // onlyAt keeps, of each address, the one that had it at a moment: at the second
 // of a change both its neighbours touch it, and the later one counts.
 func onlyAt(records []history.Record, at lease.Time) []history.Record {
-	last := map[lease.IP4]history.Record{}
+	last := map[string]history.Record{}
 	for _, r := range records {
 		if r.To > at || r.Ended == 0 && r.To >= at {
-			last[r.Addr] = r
+			last[placeOf(&r)] = r
 		}
 	}
 	kept := records[:0]
 	for _, r := range records {
-		if l, ok := last[r.Addr]; ok && l.From == r.From {
+		if l, ok := last[placeOf(&r)]; ok && l.From == r.From {
 			kept = append(kept, l)
-			delete(last, r.Addr)
+			delete(last, placeOf(&r))
 		}
 	}
 	return kept
@@ -168,10 +191,14 @@ func entryOf(r *history.Record) historyEntry {
 		return time.Unix(int64(t), 0).UTC()
 	}
 	h := historyEntry{
-		Address: r.Addr.String(), From: at(r.From), To: at(r.To), Last: at(r.Last), Known: r.Known,
+		Address: placeOf(r), From: at(r.From), To: at(r.To), Last: at(r.Last), Known: r.Known,
 		MAC: net.HardwareAddr(r.Client.HW).String(), ClientID: hex.EncodeToString(r.Client.ClientID),
 		Host:    strings.ToValidUTF8(string(r.Client.Host), "\uFFFD"),
 		Circuit: hex.EncodeToString(r.Client.Circuit()), Remote: hex.EncodeToString(r.Client.Remote()),
+	}
+	if r.Client.IA.Type != 0 {
+		h.IA, h.IAID = r.Client.IA.Type.String(), &r.Client.IA.ID
+		h.DUID, h.Remote = hex.EncodeToString(r.Client.DUID), hex.EncodeToString(r.Client.RemoteID)
 	}
 	if r.Ended != 0 {
 		h.Ended = r.Ended.String()

@@ -15,7 +15,7 @@ import (
 const (
 	blockLen  = 16 << 10
 	blockHead = 8
-	maxKey    = 16
+	maxKey    = 32
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -15,6 +15,7 @@ import (
 	"xdhcp/engine/journal/errfs"
 	"xdhcp/engine/journal/vfs"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 	"xdhcp/internal/invariants"
 )
 
@@ -462,7 +463,11 @@ func TestSpanEncoding(t *testing.T) {
 		pick := func() lease.Time {
 			return [...]lease.Time{0, 1, begin, begin + 100, lease.Never - 1, lease.Never}[rng.IntN(6)]
 		}
-		s := span{addr: lease.IP4(rng.Uint32()), ver: rng.Uint32(), binding: rng.IntN(2) == 0, end: lease.Op(rng.IntN(6))}
+		addr := place4(lease.IP4(rng.Uint32()))
+		if rng.IntN(2) == 0 {
+			addr = place6(lease6.Prefix{IP6: lease6.IP6{Hi: rng.Uint64(), Lo: rng.Uint64()}, Len: uint8(rng.IntN(129))})
+		}
+		s := span{addr: addr, ver: rng.Uint32(), binding: rng.IntN(2) == 0, end: lease.Op(rng.IntN(6))}
 		s.lastVer = s.ver + uint32(rng.IntN(3))
 		if s.binding {
 			s.start, s.from, s.last, s.until = pick(), pick(), pick(), pick()
@@ -473,7 +478,7 @@ func TestSpanEncoding(t *testing.T) {
 		if s.end != 0 {
 			s.endAt = pick()
 		}
-		var k [spanKey]byte
+		var k [maxKey]byte
 		var got span
 		if err := got.parse(s.key(&k), s.appendValue(nil)); err != nil || !reflect.DeepEqual(got, s) {
 			t.Fatalf("got %+v, %v\nwant %+v", got, err, s)

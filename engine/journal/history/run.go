@@ -12,6 +12,7 @@ import (
 
 	"xdhcp/engine/journal/vfs"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 )
 
 // Run is one file, as the manifest describes it.
@@ -33,53 +34,85 @@ const (
 // footer is the description in a run's last block, as JSON behind the magic, a
 // checksum and its length.
 type footer struct {
-	Version int
-	Spans   tree
-	Clients tree
+	Version  int
+	Spans    tree
+	Clients  tree
+	Spans6   tree
+	Clients6 tree
+	Lens     [3]uint64 // lengths of the prefixes in Spans6, a bit each
 }
 
-const runVersion = 1
+const (
+	runVersion = 2
+	onlyIPv4   = 1 // the version that had no trees for DHCPv6
+)
 
-// runWriter writes the spans, then the clients, then the footer.
+// runWriter writes the spans, then the clients, each of IPv4 before those of DHCPv6, then
+// the footer.
 type runWriter struct {
 	o      *out
-	spans  *treeWriter
+	tree   *treeWriter
 	f      footer
 	newest lease.Time
-	key    [spanKey]byte
+	key    [maxKey]byte
 	value  []byte
 }
 
 func newRunWriter(f vfs.File, pace func(int) error) *runWriter {
 	o := newOut(f, pace)
-	return &runWriter{o: o, spans: newTree(o, spanKey), f: footer{Version: runVersion}}
+	return &runWriter{o: o, tree: newTree(o, spanKey), f: footer{Version: runVersion}}
+}
+
+// next ends a tree and begins the one after it.
+func (w *runWriter) next(done *tree, keyLen int) (err error) {
+	*done, err = w.tree.finish()
+	w.tree = newTree(w.o, keyLen)
+	return err
 }
 
 func (w *runWriter) add(s *span) error {
+	if s.addr.isV6() {
+		if w.tree.t.KeyLen == spanKey {
+			if err := w.next(&w.f.Spans, spanKey6); err != nil {
+				return err
+			}
+		}
+		n := s.addr.b[16]
+		w.f.Lens[n/64] |= 1 << (n % 64)
+	}
 	w.value = s.appendValue(w.value[:0])
 	w.newest = max(w.newest, s.from, s.last, s.endAt)
-	return w.spans.add(s.key(&w.key), w.value)
+	return w.tree.add(s.key(&w.key), w.value)
 }
 
 // finish writes what follows the spans; next gives the client keys in order.
 func (w *runWriter) finish(next func() (key []byte, err error)) (err error) {
-	if w.f.Spans, err = w.spans.finish(); err != nil {
-		return err
+	if w.tree.t.KeyLen == spanKey {
+		err = w.next(&w.f.Spans, clientKey)
+	} else {
+		err = w.next(&w.f.Spans6, clientKey)
 	}
-	clients := newTree(w.o, clientKey)
-	for {
-		key, err := next()
-		if err != nil {
-			return err
-		}
-		if key == nil {
+	for err == nil {
+		var key []byte
+		if key, err = next(); key == nil {
 			break
 		}
-		if err := clients.add(key, nil); err != nil {
-			return err
+		if len(key) != w.tree.t.KeyLen {
+			if err := w.next(&w.f.Clients, clientKey6); err != nil {
+				return err
+			}
 		}
+		err = w.tree.add(key, nil)
 	}
-	if w.f.Clients, err = clients.finish(); err != nil {
+	if err != nil {
+		return err
+	}
+	if w.tree.t.KeyLen == clientKey {
+		w.f.Clients, err = w.tree.finish()
+	} else {
+		w.f.Clients6, err = w.tree.finish()
+	}
+	if err != nil {
 		return err
 	}
 	b := make([]byte, blockLen)
@@ -143,7 +176,7 @@ func (r *reader) readFooter() error {
 	if err := json.Unmarshal(j, &r.footer); err != nil {
 		return r.damaged(n, err)
 	}
-	if r.Version != runVersion {
+	if r.Version != runVersion && r.Version != onlyIPv4 {
 		return fmt.Errorf("%s: format version %d; this program reads version %d", r.name, r.Version, runVersion)
 	}
 	return nil
@@ -153,7 +186,9 @@ func (r *reader) readFooter() error {
 type Builder struct {
 	buf     []byte
 	refs    []ref
+	refs6   []ref6
 	clients []client
+	six     []client6
 }
 
 // ref is a change in buf, to be sorted without pointers.
@@ -162,8 +197,27 @@ type ref struct {
 	off int
 }
 
+// ref6 is the same for DHCPv6.
+type ref6 struct {
+	p   lease6.Prefix
+	ver uint32
+	off int
+}
+
+func (r ref6) compare(s ref6) int {
+	if c := r.p.IP6.Compare(s.p.IP6); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(r.p.Len, s.p.Len), cmp.Compare(r.ver, s.ver), cmp.Compare(r.off, s.off))
+}
+
 // Add copies an encoded change.
 func (b *Builder) Add(rec []byte) {
+	if isV6(rec) {
+		b.refs6 = append(b.refs6, ref6{recPrefix(rec), le.Uint32(rec[8:]), len(b.buf)})
+		b.buf = append(b.buf, rec...)
+		return
+	}
 	b.refs = append(b.refs, ref{uint64(recAddr(rec))<<32 | uint64(le.Uint32(rec[8:])), len(b.buf)})
 	b.buf = append(b.buf, rec...)
 }
@@ -172,7 +226,7 @@ func (b *Builder) Add(rec []byte) {
 func (b *Builder) Len() int { return len(b.buf) }
 
 // Reset empties the builder and keeps its memory.
-func (b *Builder) Reset() { b.buf, b.refs = b.buf[:0], b.refs[:0] }
+func (b *Builder) Reset() { b.buf, b.refs, b.refs6 = b.buf[:0], b.refs[:0], b.refs6[:0] }
 
 // write makes a run of what was collected.
 func (b *Builder) write(f vfs.File, pace func(int) error) (*runWriter, error) {
@@ -186,54 +240,61 @@ func (b *Builder) write(f vfs.File, pace func(int) error) (*runWriter, error) {
 		return x.off - y.off
 	})
 	w := newRunWriter(f, pace)
-	clients := b.clients[:0]
+	clients, six := b.clients[:0], b.six[:0]
 	var identity []byte
 	fold := folder{emit: func(s *span) error {
 		eachIdentity(s.identity, func(kind byte, id []byte) {
-			clients = append(clients, client{hash(kind, id), s.addr})
+			if s.addr.isV6() {
+				six = append(six, client6{hash(kind, id), s.addr.prefix()})
+			} else {
+				clients = append(clients, client{hash(kind, id), s.addr.ip4()})
+			}
 		})
 		return w.add(s)
 	}}
-	for _, r := range b.refs {
-		rec, _, err := lease.Next(b.buf[r.off:])
+	add := func(off int) error {
+		rec, _, err := lease.Next(b.buf[off:])
 		if err != nil {
-			return nil, err
-		}
-		c, err := lease.ParseChange(rec)
-		if err != nil {
-			continue // of a later version: history cannot say more than it understands
-		}
-		if c.Op == lease.OpGrant {
-			identity = appendIdentity(identity[:0], &c)
+			return err
 		}
 		var s span
-		s.fromChange(&c, identity)
-		if err := fold.add(&s); err != nil {
+		if s.fromRecord(rec, identity[:0]) != nil {
+			return nil // of a later version: history cannot say more than it understands
+		}
+		if s.identity != nil {
+			identity = s.identity
+		}
+		return fold.add(&s)
+	}
+	for _, r := range b.refs {
+		if err := add(r.off); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(b.refs6, ref6.compare)
+	for _, r := range b.refs6 {
+		if err := add(r.off); err != nil {
 			return nil, err
 		}
 	}
 	if err := fold.flush(); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(clients, func(x, y client) int {
-		switch {
-		case x.hash < y.hash:
-			return -1
-		case x.hash > y.hash:
-			return 1
-		}
-		return cmp.Compare(x.addr, y.addr)
-	})
-	clients = slices.Compact(clients)
-	b.clients = clients
-	var key [clientKey]byte
+	slices.SortFunc(clients, client.compare)
+	slices.SortFunc(six, client6.compare)
+	clients, six = slices.Compact(clients), slices.Compact(six)
+	b.clients, b.six = clients, six
+	var key [maxKey]byte
 	i := 0
 	return w, w.finish(func() ([]byte, error) {
-		if i == len(clients) {
-			return nil, nil
-		}
 		i++
-		return clients[i-1].key(&key), nil
+		switch n := len(clients); {
+		case i <= n:
+			return clientOf(&key, clients[i-1].hash, place4(clients[i-1].addr)), nil
+		case i <= n+len(six):
+			return clientOf(&key, six[i-n-1].hash, place6(six[i-n-1].p)), nil
+		}
+		return nil, nil
 	})
 }
 
@@ -277,49 +338,63 @@ func merge(f vfs.File, runs []*reader, cutoff lease.Time, pace func(int) error) 
 		}
 		return w.add(s)
 	}}
-	spans := make([]*walker, len(runs))
-	for i, r := range runs {
-		spans[i] = r.walk(&r.Spans, pace)
-	}
-	m, err := newMerger(spans)
-	if err != nil {
-		return nil, err
-	}
-	for m.top != nil {
-		var s span
-		if err := s.parse(m.top.key(), m.top.value()); err != nil {
-			return nil, fmt.Errorf("%s: %w", m.top.r.name, err)
-		}
-		if err := fold.add(&s); err != nil {
+	for _, tree := range [...]func(*reader) *tree{ofSpans, ofSpans6} {
+		m, err := mergerOf(runs, tree, pace)
+		if err != nil {
 			return nil, err
 		}
-		if err := m.step(); err != nil {
-			return nil, err
+		for m.top != nil {
+			var s span
+			if err := s.parse(m.top.key(), m.top.value()); err != nil {
+				return nil, fmt.Errorf("%s: %w", m.top.r.name, err)
+			}
+			if err := fold.add(&s); err != nil {
+				return nil, err
+			}
+			if err := m.step(); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if err := fold.flush(); err != nil {
 		return nil, err
 	}
-	clients := make([]*walker, len(runs))
-	for i, r := range runs {
-		clients[i] = r.walk(&r.Clients, pace)
-	}
-	if m, err = newMerger(clients); err != nil {
+	m, err := mergerOf(runs, ofClients, pace)
+	if err != nil {
 		return nil, err
 	}
+	four := true
 	var last []byte
 	return w, w.finish(func() ([]byte, error) {
-		for m.top != nil && last != nil && bytes.Equal(last, m.top.key()) {
-			if err := m.step(); err != nil {
+		for {
+			for m.top != nil && last != nil && bytes.Equal(last, m.top.key()) {
+				if err := m.step(); err != nil {
+					return nil, err
+				}
+			}
+			if m.top != nil {
+				break
+			}
+			if !four {
+				return nil, nil
+			}
+			four = false
+			if m, err = mergerOf(runs, ofClients6, pace); err != nil {
 				return nil, err
 			}
-		}
-		if m.top == nil {
-			return nil, nil
 		}
 		last = append(last[:0], m.top.key()...)
 		return last, m.step()
 	})
+}
+
+// mergerOf merges one of the trees of some runs.
+func mergerOf(runs []*reader, tree func(*reader) *tree, pace func(int) error) (*merger, error) {
+	ws := make([]*walker, len(runs))
+	for i, r := range runs {
+		ws[i] = r.walk(tree(r), pace)
+	}
+	return newMerger(ws)
 }
 
 // merger gives the entries of several trees in one order; of equal keys the one of

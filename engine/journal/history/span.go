@@ -4,11 +4,58 @@ package history
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 )
+
+// place is what was had: an address of IPv4, or an address or prefix of DHCPv6, as
+// keys have it. It is the first four bytes of b, or the address and its length.
+type place struct {
+	b [placeLen6]byte
+	n uint8
+}
+
+const (
+	placeLen  = 4
+	placeLen6 = 17
+)
+
+func place4(a lease.IP4) (p place) {
+	binary.BigEndian.PutUint32(p.b[:], uint32(a))
+	p.n = placeLen
+	return p
+}
+
+func place6(a lease6.Prefix) (p place) {
+	a.Put(p.b[:])
+	p.b[16] = a.Len
+	p.n = placeLen6
+	return p
+}
+
+// placeOf reads the beginning of a key.
+func placeOf(key []byte, n int) (p place) {
+	p.n = uint8(copy(p.b[:], key[:n]))
+	return p
+}
+
+func (p *place) bytes() []byte { return p.b[:p.n] }
+func (p *place) isV6() bool    { return p.n == placeLen6 }
+func (p *place) ip4() lease.IP4 {
+	return lease.IP4From(p.b[:])
+}
+func (p *place) prefix() lease6.Prefix {
+	return lease6.Prefix{IP6: lease6.IP6From(p.b[:]), Len: p.b[16]}
+}
+
+// compare puts IPv4 first.
+func (p *place) compare(q *place) int {
+	return cmp.Or(cmp.Compare(p.n, q.n), bytes.Compare(p.bytes(), q.bytes()))
+}
 
 // span is a stretch of a binding as far as one run knows it, or an end whose
 // beginning is in an older run.
@@ -21,7 +68,7 @@ import (
 // when there is a binding and not only an end, bit 5 when until is never, bit 6 when
 // the identity follows. Differences are modulo 2^32.
 type span struct {
-	addr     lease.IP4
+	addr     place
 	ver      uint32 // of the first change in it
 	lastVer  uint32
 	binding  bool
@@ -41,12 +88,15 @@ const (
 	whatIdentity = 1 << 6
 )
 
-const spanKey = 8
+const (
+	spanKey  = placeLen + 4
+	spanKey6 = placeLen6 + 4
+)
 
-func (s *span) key(b *[spanKey]byte) []byte {
-	binary.BigEndian.PutUint32(b[0:], uint32(s.addr))
-	binary.BigEndian.PutUint32(b[4:], s.ver)
-	return b[:]
+func (s *span) key(b *[maxKey]byte) []byte {
+	n := copy(b[:], s.addr.bytes())
+	binary.BigEndian.PutUint32(b[n:], s.ver)
+	return b[:n+4]
 }
 
 func (s *span) appendValue(b []byte) []byte {
@@ -80,10 +130,11 @@ var errSpan = errors.New("a span makes no sense")
 
 // parse reads an entry; the identity is a view of value.
 func (s *span) parse(key, value []byte) error {
-	if len(key) != spanKey || len(value) < 2 {
+	if len(key) != spanKey && len(key) != spanKey6 || len(value) < 2 {
 		return errSpan
 	}
-	*s = span{addr: lease.IP4(binary.BigEndian.Uint32(key)), ver: binary.BigEndian.Uint32(key[4:])}
+	n := len(key) - 4
+	*s = span{addr: placeOf(key, n), ver: binary.BigEndian.Uint32(key[n:])}
 	what := value[0]
 	value = value[1:]
 	bad := false
@@ -127,19 +178,38 @@ func (s *span) over() lease.Time {
 	return s.until
 }
 
-// fromChange makes a span of one change.
-func (s *span) fromChange(c *lease.Change, identity []byte) {
-	*s = span{addr: c.Addr, ver: c.Version, lastVer: c.Version}
-	switch c.Op {
-	case lease.OpGrant, lease.OpRenew:
-		s.binding = true
-		s.start, s.from, s.last, s.until = c.Start, c.At, c.At, c.Expires
-		if c.Op == lease.OpGrant {
-			s.identity = identity
+// fromRecord makes a span of one encoded change. The identity of a grant is appended to
+// id, which the span then shares.
+func (s *span) fromRecord(rec, id []byte) error {
+	var op lease.Op
+	if !isV6(rec) {
+		c, err := lease.ParseChange(rec)
+		if err != nil {
+			return err
 		}
-	default:
-		s.end, s.endAt = c.Op, c.At
+		op = c.Op
+		*s = span{addr: place4(c.Addr), ver: c.Version, from: c.At, until: c.Expires, start: c.Start}
+		if op == lease.OpGrant {
+			s.identity = appendIdentity(id, &c)
+		}
+	} else {
+		c, err := lease6.ParseChange(rec)
+		if err != nil {
+			return err
+		}
+		op = c.Op &^ lease.OpV6
+		*s = span{addr: place6(c.Prefix), ver: c.Version, from: c.At, until: c.Expires, start: c.Start}
+		if op == lease.OpGrant {
+			s.identity = appendIdentity6(id, &c)
+		}
 	}
+	s.lastVer = s.ver
+	if s.binding = op == lease.OpGrant || op == lease.OpRenew; s.binding {
+		s.last = s.from
+	} else {
+		*s = span{addr: s.addr, ver: s.ver, lastVer: s.ver, end: op, endAt: s.from}
+	}
+	return nil
 }
 
 // fold tries to take b, the next span of the address by version, into a. It may end
@@ -183,8 +253,28 @@ func (a *span) close(op lease.Op, at lease.Time) {
 //	| flags u8 | kind u8 | scope u32 | htype u8 | hwlen u8 | hw | [cidlen u8 | client-id] | relaylen u8 | relay | hostlen u8 | host |
 //
 // flags bit 0: the client identifier is htype and hw, as RFC 2132 §9.14 suggests, and
-// is not repeated.
-const identCommon = 1
+// is not repeated. Of DHCPv6 it is
+//
+//	| 0x80 | ia type u8 | scope u32 | iaid u32 | 8 times: length u8, bytes |
+//
+// with the byte strings in the order of lease6.Change.
+const (
+	identCommon = 1
+	identV6     = 0x80
+	identHead6  = 10
+)
+
+func appendIdentity6(b []byte, c *lease6.Change) []byte {
+	b = append(b, identV6, byte(c.IA.Type))
+	b = le.AppendUint32(b, uint32(c.Scope))
+	b = le.AppendUint32(b, c.IA.ID)
+	for _, p := range [...][]byte{c.Client.DUID, c.Client.LinkLayer, c.Client.Peer, c.Client.InterfaceID,
+		c.Client.RemoteID, c.Client.SubscriberID, c.Client.RelayID, c.Client.Host} {
+		b = append(b, byte(len(p)))
+		b = append(b, p...)
+	}
+	return b
+}
 
 func appendIdentity(b []byte, c *lease.Change) []byte {
 	var flags byte
@@ -210,10 +300,19 @@ type Client struct {
 	Scope    lease.ScopeID
 	Kind     lease.Kind
 	HType    uint8
-	HW       []byte
+	HW       []byte // of DHCPv6: link-layer address, if that was known
 	ClientID []byte
 	Relay    []byte // option 82
 	Host     []byte
+
+	// Of DHCPv6.
+	IA           lease6.IA
+	DUID         []byte
+	Peer         []byte // address of the client as its relay saw it
+	InterfaceID  []byte // option 18
+	RemoteID     []byte // option 37
+	SubscriberID []byte // option 38
+	RelayID      []byte // option 53
 }
 
 // viewIdentity returns views of b; common says that the client identifier is left out
@@ -222,10 +321,6 @@ func viewIdentity(b []byte) (c Client, common, ok bool) {
 	if len(b) < 8 {
 		return c, false, false
 	}
-	common = b[0]&identCommon != 0
-	c.Kind, c.Scope, c.HType = lease.Kind(b[1]), lease.ScopeID(le.Uint32(b[2:])), b[6]
-	b = b[7:]
-	ok = true
 	field := func() (p []byte) {
 		if len(b) == 0 || len(b) < 1+int(b[0]) {
 			ok = false
@@ -235,6 +330,21 @@ func viewIdentity(b []byte) (c Client, common, ok bool) {
 		p, b = b[1:n:n], b[n:]
 		return p
 	}
+	if b[0] == identV6 && len(b) > identHead6 {
+		c.IA, c.Scope = lease6.IA{Type: lease6.IAType(b[1]), ID: le.Uint32(b[6:])}, lease.ScopeID(le.Uint32(b[2:]))
+		b = b[identHead6:]
+		ok = true
+		c.DUID = field()
+		if hw := field(); len(hw) > 2 {
+			c.HType, c.HW = hw[1], hw[2:]
+		}
+		c.Peer, c.InterfaceID, c.RemoteID, c.SubscriberID, c.RelayID, c.Host = field(), field(), field(), field(), field(), field()
+		return c, false, ok
+	}
+	common = b[0]&identCommon != 0
+	c.Kind, c.Scope, c.HType = lease.Kind(b[1]), lease.ScopeID(le.Uint32(b[2:])), b[6]
+	b = b[7:]
+	ok = true
 	c.HW = field()
 	if !common {
 		c.ClientID = field()
@@ -244,13 +354,20 @@ func viewIdentity(b []byte) (c Client, common, ok bool) {
 	return c, common, ok
 }
 
-// parseIdentity returns copies.
-func parseIdentity(b []byte) (Client, bool) {
-	c, common, ok := viewIdentity(bytes.Clone(b))
+// viewWhole is viewIdentity with a client identifier that was left out, in buf.
+func viewWhole(b []byte, buf *[]byte) (Client, bool) {
+	c, common, ok := viewIdentity(b)
 	if common {
-		c.ClientID = append([]byte{c.HType}, c.HW...)
+		*buf = append(append((*buf)[:0], c.HType), c.HW...)
+		c.ClientID = *buf
 	}
 	return c, ok
+}
+
+// parseIdentity returns copies.
+func parseIdentity(b []byte) (Client, bool) {
+	var buf []byte
+	return viewWhole(bytes.Clone(b), &buf)
 }
 
 // Sub-options of option 82 (RFC 3046 §2.0) by which clients are found.
@@ -281,6 +398,10 @@ const (
 	byClientID
 	byCircuit
 	byRemote
+	byDUID
+	byInterfaceID
+	byRemoteID
+	bySubscriberID
 )
 
 // client is an entry of the index by client: the hash of an identity, and an address.
@@ -289,17 +410,43 @@ type client struct {
 	addr lease.IP4
 }
 
+func (c client) compare(d client) int {
+	switch {
+	case c.hash < d.hash:
+		return -1
+	case c.hash > d.hash:
+		return 1
+	}
+	return cmp.Compare(c.addr, d.addr)
+}
+
+// client6 is the same for DHCPv6.
+type client6 struct {
+	hash uint64
+	p    lease6.Prefix
+}
+
+func (c client6) compare(d client6) int {
+	switch {
+	case c.hash < d.hash:
+		return -1
+	case c.hash > d.hash:
+		return 1
+	}
+	return cmp.Or(c.p.IP6.Compare(d.p.IP6), cmp.Compare(c.p.Len, d.p.Len))
+}
+
 const (
-	clientKey    = 11
 	clientPrefix = 7 // the hash
+	clientKey    = clientPrefix + placeLen
+	clientKey6   = clientPrefix + placeLen6
 )
 
-// key is in the order of hash and address.
-func (c client) key(b *[clientKey]byte) []byte {
-	binary.BigEndian.PutUint32(b[0:], uint32(c.hash>>24))
-	binary.BigEndian.PutUint32(b[3:], uint32(c.hash))
-	binary.BigEndian.PutUint32(b[7:], uint32(c.addr))
-	return b[:]
+// clientOf is a key of the index, in the order of hash and address.
+func clientOf(b *[maxKey]byte, hash uint64, at place) []byte {
+	binary.BigEndian.PutUint32(b[0:], uint32(hash>>24))
+	binary.BigEndian.PutUint32(b[3:], uint32(hash))
+	return b[:clientPrefix+copy(b[clientPrefix:], at.bytes())]
 }
 
 // hash is the kind in 8 bits and 48 bits of FNV-1a, with a finish that spreads it:
@@ -335,5 +482,17 @@ func eachIdentity(identity []byte, fn func(kind byte, id []byte)) {
 	}
 	if id := c.Remote(); len(id) > 0 {
 		fn(byRemote, id)
+	}
+	if len(c.DUID) > 0 {
+		fn(byDUID, c.DUID)
+	}
+	if len(c.InterfaceID) > 0 {
+		fn(byInterfaceID, c.InterfaceID)
+	}
+	if len(c.RemoteID) > 0 {
+		fn(byRemoteID, c.RemoteID)
+	}
+	if len(c.SubscriberID) > 0 {
+		fn(bySubscriberID, c.SubscriberID)
 	}
 }

@@ -14,12 +14,14 @@ import (
 
 	"xdhcp/engine/journal/vfs"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 )
 
-// Record is one answer: Client had Addr from From to To.
+// Record is one answer: Client had Addr or Prefix from From to To.
 type Record struct {
-	Addr lease.IP4
-	From lease.Time
+	Addr   lease.IP4     // of IPv4
+	Prefix lease6.Prefix // of DHCPv6
+	From   lease.Time
 	// To is when it ended; for a lease that has not ended, when it will unless it is
 	// renewed. lease.Never: infinite.
 	To lease.Time
@@ -39,6 +41,12 @@ type Query struct {
 	ClientID []byte
 	Circuit  []byte // option 82, sub-option 1
 	Remote   []byte // option 82, sub-option 2
+
+	// Of DHCPv6; HW is that of either.
+	DUID         []byte
+	InterfaceID  []byte // option 18
+	RemoteID     []byte // option 37, with the enterprise number
+	SubscriberID []byte // option 38
 }
 
 // MaxAddrs bounds how many addresses a query by client looks at.
@@ -110,8 +118,10 @@ func (v *View) scan(tree func(*reader) *tree, prefix []byte, fn func(run int, ke
 
 var blockPool = sync.Pool{New: func() any { return new([blockLen]byte) }}
 
-func ofSpans(r *reader) *tree   { return &r.Spans }
-func ofClients(r *reader) *tree { return &r.Clients }
+func ofSpans(r *reader) *tree    { return &r.Spans }
+func ofClients(r *reader) *tree  { return &r.Clients }
+func ofSpans6(r *reader) *tree   { return &r.Spans6 }
+func ofClients6(r *reader) *tree { return &r.Clients6 }
 
 // Close closes the files.
 func (v *View) Close() error {
@@ -145,14 +155,30 @@ func (v *View) eachTail(fn func(rec []byte)) error {
 	return nil
 }
 
-// recAddr is at a fixed place in an encoded change.
+// What is at a fixed place in an encoded change. A record of DHCPv6 that is too short to
+// have a prefix is one of ::/0, which there is none of.
+
+func isV6(rec []byte) bool         { return lease.Op(rec[2])&lease.OpV6 != 0 }
 func recAddr(rec []byte) lease.IP4 { return lease.IP4(le.Uint32(rec[4:])) }
+func recPrefix(rec []byte) lease6.Prefix {
+	if len(rec) < lease6.MinChange {
+		return lease6.Prefix{}
+	}
+	return lease6.Prefix{IP6: lease6.IP6From(rec[16:]), Len: rec[4]}
+}
+
+func recPlace(rec []byte) place {
+	if isV6(rec) {
+		return place6(recPrefix(rec))
+	}
+	return place4(recAddr(rec))
+}
 
 // sameTime is how many addresses are looked up side by side.
 const sameTime = 16
 
 // spans collects what is known of each address, by version.
-func (v *View) spans(addrs []lease.IP4) ([][]span, error) {
+func (v *View) spans(addrs []place) ([][]span, error) {
 	tail, err := v.tailSpans(addrs)
 	if err != nil {
 		return nil, err
@@ -173,12 +199,14 @@ func (v *View) spans(addrs []lease.IP4) ([][]span, error) {
 }
 
 // stored is what the runs have of an address.
-func (v *View) stored(addr lease.IP4) ([]span, error) {
-	var key [spanKey]byte
-	(&span{addr: addr}).key(&key)
+func (v *View) stored(addr place) ([]span, error) {
+	tree := ofSpans
+	if addr.isV6() {
+		tree = ofSpans6
+	}
 	found := make([][]span, len(v.runs))
 	broken := make([]error, len(v.runs))
-	err := v.scan(ofSpans, key[:4], func(run int, k, value []byte) bool {
+	err := v.scan(tree, addr.bytes(), func(run int, k, value []byte) bool {
 		var s span
 		if broken[run] = s.parse(k, value); broken[run] != nil {
 			return false
@@ -191,29 +219,24 @@ func (v *View) stored(addr lease.IP4) ([]span, error) {
 }
 
 // tailSpans is what the tail has of some addresses.
-func (v *View) tailSpans(addrs []lease.IP4) (map[lease.IP4][]span, error) {
-	spans := make(map[lease.IP4][]span, len(addrs))
+func (v *View) tailSpans(addrs []place) (map[place][]span, error) {
+	spans := make(map[place][]span, len(addrs))
 	for _, a := range addrs {
 		spans[a] = nil
 	}
 	var bad error
 	err := v.eachTail(func(rec []byte) {
-		have, wanted := spans[recAddr(rec)]
+		at := recPlace(rec)
+		have, wanted := spans[at]
 		if !wanted {
 			return
 		}
-		c, err := lease.ParseChange(rec)
-		if err != nil {
+		var s span
+		if err := s.fromRecord(rec, nil); err != nil {
 			bad = err
 			return
 		}
-		var identity []byte
-		if c.Op == lease.OpGrant {
-			identity = appendIdentity(nil, &c)
-		}
-		var s span
-		s.fromChange(&c, identity)
-		spans[c.Addr] = append(have, s)
+		spans[at] = append(have, s)
 	})
 	return spans, cmp.Or(err, bad)
 }
@@ -237,7 +260,12 @@ func folded(all []span) []span {
 }
 
 func (s *span) record() Record {
-	r := Record{Addr: s.addr, From: s.from, To: s.until, Ended: s.end, Last: s.last, Start: s.start}
+	r := Record{From: s.from, To: s.until, Ended: s.end, Last: s.last, Start: s.start}
+	if s.addr.isV6() {
+		r.Prefix = s.addr.prefix()
+	} else {
+		r.Addr = s.addr.ip4()
+	}
 	if s.end != 0 {
 		r.To = s.endAt
 	}
@@ -250,7 +278,7 @@ func (s *span) record() Record {
 // ByAddress returns who had addr at any time from from to to, both included, in the
 // order of time.
 func (v *View) ByAddress(addr lease.IP4, from, to lease.Time) ([]Record, error) {
-	spans, err := v.spans([]lease.IP4{addr})
+	spans, err := v.spans([]place{place4(addr)})
 	if err != nil {
 		return nil, err
 	}
@@ -300,15 +328,16 @@ func (v *View) ByClient(q Query, from, to lease.Time) ([]Record, error) {
 
 func (q *Query) matches(c *Client) bool {
 	same := func(want, got []byte) bool { return len(want) == 0 || bytes.Equal(want, got) }
-	return same(q.HW, c.HW) && same(q.ClientID, c.ClientID) && same(q.Circuit, c.Circuit()) && same(q.Remote, c.Remote())
+	return same(q.HW, c.HW) && same(q.ClientID, c.ClientID) && same(q.Circuit, c.Circuit()) && same(q.Remote, c.Remote()) &&
+		same(q.DUID, c.DUID) && same(q.InterfaceID, c.InterfaceID) && same(q.RemoteID, c.RemoteID) && same(q.SubscriberID, c.SubscriberID)
 }
 
 // addrs are the addresses that the index has for the query's most telling part.
-func (v *View) addrs(q *Query) ([]lease.IP4, error) {
+func (v *View) addrs(q *Query) ([]place, error) {
 	var prefixes [][clientPrefix]byte
 	add := func(kind byte, id []byte) {
-		var k [clientKey]byte
-		prefixes = append(prefixes, [clientPrefix]byte(client{hash(kind, id), 0}.key(&k)))
+		var k [maxKey]byte
+		prefixes = append(prefixes, [clientPrefix]byte(clientOf(&k, hash(kind, id), place{})))
 	}
 	switch {
 	case len(q.HW) > 0:
@@ -322,18 +351,28 @@ func (v *View) addrs(q *Query) ([]lease.IP4, error) {
 		add(byCircuit, q.Circuit)
 	case len(q.Remote) > 0:
 		add(byRemote, q.Remote)
+	case len(q.DUID) > 0:
+		add(byDUID, q.DUID)
+	case len(q.SubscriberID) > 0:
+		add(bySubscriberID, q.SubscriberID)
+	case len(q.RemoteID) > 0:
+		add(byRemoteID, q.RemoteID)
+	case len(q.InterfaceID) > 0:
+		add(byInterfaceID, q.InterfaceID)
 	default:
-		return nil, errors.New("history: a query by client needs a hardware address, client identifier, circuit or remote id")
+		return nil, errors.New("history: a query by client needs a hardware address, client identifier, DUID, or what a relay says of the line")
 	}
-	set := map[lease.IP4]bool{}
-	found := make([][]lease.IP4, len(v.runs))
+	set := map[place]bool{}
+	found := make([][]place, len(v.runs))
 	for _, p := range prefixes {
-		err := v.scan(ofClients, p[:], func(run int, k, _ []byte) bool {
-			found[run] = append(found[run], lease.IP4From(k[clientPrefix:]))
-			return len(found[run]) <= MaxAddrs
-		})
-		if err != nil {
-			return nil, fmt.Errorf("history: %w", err)
+		for _, tree := range [...]func(*reader) *tree{ofClients, ofClients6} {
+			err := v.scan(tree, p[:], func(run int, k, _ []byte) bool {
+				found[run] = append(found[run], placeOf(k[clientPrefix:], len(k)-clientPrefix))
+				return len(found[run]) <= MaxAddrs
+			})
+			if err != nil {
+				return nil, fmt.Errorf("history: %w", err)
+			}
 		}
 	}
 	for _, addrs := range found {
@@ -341,14 +380,18 @@ func (v *View) addrs(q *Query) ([]lease.IP4, error) {
 			set[a] = true
 		}
 	}
+	var id, common []byte
 	err := v.eachTail(func(rec []byte) {
-		if lease.Op(rec[2]) != lease.OpGrant {
+		if lease.Op(rec[2])&^lease.OpV6 != lease.OpGrant {
 			return
 		}
-		if c, err := lease.ParseChange(rec); err == nil {
-			if q.matches(&Client{HW: c.HW, ClientID: c.ClientID, Relay: c.Relay}) {
-				set[c.Addr] = true
-			}
+		var s span
+		if s.fromRecord(rec, id[:0]) != nil {
+			return
+		}
+		id = s.identity
+		if c, ok := viewWhole(id, &common); ok && q.matches(&c) {
+			set[s.addr] = true
 		}
 	})
 	if err != nil {
@@ -357,12 +400,16 @@ func (v *View) addrs(q *Query) ([]lease.IP4, error) {
 	if len(set) > MaxAddrs {
 		return nil, ErrTooMany
 	}
-	addrs := make([]lease.IP4, 0, len(set))
+	return inOrder(set), nil
+}
+
+func inOrder(set map[place]bool) []place {
+	addrs := make([]place, 0, len(set))
 	for a := range set {
 		addrs = append(addrs, a)
 	}
-	slices.Sort(addrs)
-	return addrs, nil
+	slices.SortFunc(addrs, func(a, b place) int { return a.compare(&b) })
+	return addrs
 }
 
 // Verify reads every block of every run and returns what does not check.

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bulk serves bulk leasequery (RFC 6926): collectors and relay agents
-// connect to TCP port 67 and ask for many leases at once.
+// Package bulk serves bulk leasequery (RFC 6926, RFC 5460): collectors and relay
+// agents connect to TCP port 67, for DHCPv6 to 547, and ask for many leases at once.
 //
 //	accept ─ access list, number of connections ─► one goroutine a connection:
-//	         read a query │ slowpath.BulkCodec ─ exchange.Server.Bulk ─ lease table │ write, buffered
+//	         read a query │ Session: codec ─ exchange ─ lease table │ write, buffered
+//
+// The two protocols frame their messages in the same way and say the same about
+// connections; what differs is a Session (session.go). Sections that are cited here are
+// RFC 6926's.
 //
 // A connection has one query in work at a time; what is sent meanwhile waits in the
 // socket ("A server MUST NOT read more query messages from a connection than it is
@@ -22,7 +26,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -30,25 +33,20 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"xdhcp/engine/lease"
-	"xdhcp/engine/policy"
-	"xdhcp/internal/wire/dhcp4"
-	"xdhcp/slowpath"
 )
 
-// Options configure a Server. The first four are required.
+// Options configure a Server. The first three are required; Serve4 and Serve6 make
+// them.
 type Options struct {
-	Exchange slowpath.BulkDecider
-	// Policy returns the policy in force. It says who may ask.
-	Policy func() *policy.Policy
-	// Clock is the time of leases.
-	Clock func() time.Time
-	Log   *slog.Logger
+	// Session makes what answers the queries of a connection.
+	Session func() Session
+	// Allowed says who may connect.
+	Allowed func(netip.Addr) bool
+	Port    int // -1: any, for tests
+	V6      bool
 
 	Connections int           // at once; 0: BULK_LQ_MAX_CONNS, 10
 	Timeout     time.Duration // 0: BULK_LQ_DATA_TIMEOUT, 300 s
-	Port        int           // 0: 67; -1: any, for tests
 	// In runs fn where the socket is to be opened; nil means right here. Tests
 	// give a network namespace.
 	In func(fn func() error) error
@@ -90,10 +88,7 @@ func New(o Options) *Server {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
-	switch o.Port {
-	case 0:
-		o.Port = dhcp4.ServerPort
-	case -1:
+	if o.Port == -1 {
 		o.Port = 0
 	}
 	if o.In == nil {
@@ -105,7 +100,11 @@ func New(o Options) *Server {
 // Listen opens the socket.
 func (s *Server) Listen() error {
 	return s.o.In(func() (err error) {
-		s.ln, err = net.Listen("tcp4", fmt.Sprintf(":%d", s.o.Port))
+		network := "tcp4"
+		if s.o.V6 {
+			network = "tcp6"
+		}
+		s.ln, err = net.Listen(network, fmt.Sprintf(":%d", s.o.Port))
 		switch {
 		case errors.Is(err, unix.EADDRINUSE):
 			err = fmt.Errorf("%w: another server has it; leasequery.bulk: false leaves it alone", err)
@@ -159,7 +158,7 @@ func (s *Server) Run(ctx context.Context) error {
 		// over BULK_LQ_MAX_CONNS, they SHOULD be closed immediately." "Connections
 		// not from permitted requestors SHOULD be closed immediately".
 		switch {
-		case !s.o.Policy().MayQuery(addr4(c.RemoteAddr())):
+		case !s.o.Allowed(addrOf(c.RemoteAddr())):
 			s.refused.Add(1)
 			c.Close()
 		case s.open.Load() >= uint64(s.o.Connections):
@@ -177,14 +176,13 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// addr4 is the address of an end of a TCP connection.
-func addr4(a net.Addr) lease.IP4 {
-	ap, err := netip.ParseAddrPort(a.String())
-	if err != nil || !ap.Addr().Unmap().Is4() {
-		return 0
+// addrOf is the address of an end of a TCP connection.
+func addrOf(a net.Addr) netip.Addr {
+	if t, ok := a.(*net.TCPAddr); ok {
+		addr, _ := netip.AddrFromSlice(t.IP)
+		return addr.Unmap()
 	}
-	b := ap.Addr().Unmap().As4()
-	return lease.IP4From(b[:])
+	return netip.Addr{}
 }
 
 // patient is a connection whose every read and write has to come on within
@@ -225,10 +223,9 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	c := patient{conn, ctx, s.o.Timeout}
 	stop := context.AfterFunc(ctx, c.hurry)
 	defer stop()
-	codec := slowpath.NewBulkCodec(s.o.Exchange)
+	session := s.o.Session()
 	in, out := bufio.NewReaderSize(c, 4096), bufio.NewWriterSize(c, buffer)
 	msg := make([]byte, 0, 1024)
-	clock := func() lease.Time { return lease.Time(s.o.Clock().Unix()) }
 	for ctx.Err() == nil {
 		var err error
 		if msg, err = read(in, msg); err != nil {
@@ -239,7 +236,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		}
 		s.queries.Add(1)
 		ended := false
-		usable := codec.Answer(s.o.Policy(), msg, addr4(conn.LocalAddr()), clock, func(answer []byte) bool {
+		usable := session.Answer(msg, addrOf(conn.LocalAddr()), func(answer []byte) bool {
 			if ctx.Err() != nil {
 				ended = true
 				return false
@@ -250,7 +247,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		})
 		if ended {
 			s.messages.Add(1)
-			_, err = out.Write(codec.Terminated(msg, "the server is being shut down"))
+			_, err = out.Write(session.Terminated(msg, "the server is being shut down"))
 		}
 		if err == nil {
 			err = out.Flush()

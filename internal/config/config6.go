@@ -148,6 +148,9 @@ type Option6 struct {
 	Data   []byte
 	At     Place
 	Always bool // also to clients that do not ask for it
+	Never  bool // to nobody here, whatever other places say; Data is empty
+	// Class has only its clients get the option here.
+	Class string
 }
 
 // Unicast6 says what becomes of messages that a client sent to an address of

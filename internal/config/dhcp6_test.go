@@ -36,6 +36,8 @@ dhcpv6:
     acs: "http://acs.example/"
     vendor-opts: [{enterprise: 4491, options: {config-file: x}}, {enterprise: 9, options: {1: y}}]
   always-send: [vendor-opts]
+  class-options: {b: {sol-max-rt: 60}}
+  never-send: [23]
 classes:
   - name: a
     match: {duid: [{prefix: "hex:0003"}, "00030001020000000009"], relay: "2001:db8:9::/48"}
@@ -93,6 +95,8 @@ subnets:
 			{Code: 60000, Name: "acs", Data: []byte("http://acs.example/")},
 			{Code: 17, Name: "vendor-opts", Data: vendor(0x8b, 0x11, 33, "x"), Always: true},
 			{Code: 17, Name: "vendor-opts", Data: vendor(9, 0, 1, "y"), Always: true},
+			{Code: 82, Name: "sol-max-rt", Data: []byte{0, 0, 0, 60}, Class: "b"},
+			{Code: 23, Name: "dns-servers", Never: true},
 		},
 		Networks: []Network6{
 			{
@@ -198,6 +202,12 @@ func TestDHCP6Problems(t *testing.T) {
 			"1:33: dhcpv6.options.vendor-opts: has options of enterprise 1 twice",
 			"1:118: dhcpv6.options.v6-pcp-server: is there 2 times: only vendor-opts may be there more than once, for different enterprises",
 			"1:150: dhcpv6.options.sol-max-rt: is not what sol-max-rt (82) is",
+		}},
+		{"dhcpv6: {options: {aftr-name: a.example}, class-options: {none: {23: '::1'}}, never-send: [aftr-name, 1, 24, 24]}", []string{
+			"1:59: dhcpv6.class-options.none: there is no class none",
+			"1:92: dhcpv6.never-send[0]: aftr-name is given in line 1, and would never be sent",
+			"1:103: dhcpv6.never-send[1]: option 1 is made by the client and sent back",
+			"1:110: dhcpv6.never-send[3]: 24 is there twice",
 		}},
 		{"dhcpv6: {options: {vendor-opts: 'hex:00'}}", []string{"1:33: dhcpv6.options.vendor-opts: has no enterprise number"}},
 		{"shared-networks: [{name: n, options: {routers: 10.0.0.1}, subnets: ['2001:db8::/64']}]", []string{

@@ -11,7 +11,7 @@ import (
 
 var reservation6Keys = keySet{
 	known: []string{
-		"duid", "mac", "remote-id", "interface-id", "subscriber-id", "addresses", "prefixes", "hostname", "options", "always-send", "classes",
+		"duid", "mac", "remote-id", "interface-id", "subscriber-id", "addresses", "prefixes", "hostname", "options", "always-send", "class-options", "never-send", "classes",
 	},
 	later: []string{"flex-id", "lease"},
 	others: map[string]string{
@@ -66,7 +66,7 @@ func (c *checker) reservations6(p *path, n *node, subnet netip.Prefix) []Reserva
 		if v := el.get("options"); v != nil {
 			r.Options = c.options6(p.at("options"), v)
 		}
-		c.alwaysSend6(&p, el, r.Options)
+		r.Options = c.moreOptions6(&p, el, r.Options)
 		if v := el.get("classes"); v != nil {
 			r.Classes = c.classList(p.at("classes"), v)
 		}
@@ -83,7 +83,7 @@ func (c *checker) reservations6(p *path, n *node, subnet netip.Prefix) []Reserva
 
 // reserves6 says whether a reservation gives its client anything.
 func reserves6(n *node) bool {
-	for _, key := range []string{"addresses", "prefixes", "hostname", "options", "classes"} {
+	for _, key := range []string{"addresses", "prefixes", "hostname", "options", "class-options", "never-send", "classes"} {
 		if n.get(key) != nil {
 			return true
 		}

@@ -135,7 +135,6 @@ type Reservation6 struct {
 
 	Addresses []netip.Addr
 	Prefixes  []netip.Prefix
-	Hostname  string
 	Options   []Option6
 	Classes   []string
 	At        Place

@@ -237,7 +237,7 @@ func schema(t *testing.T) object {
 		}),
 		"reservation6": keys("reservations6", nil, object{
 			"duid": text, "mac": text, "remote-id": text, "interface-id": text, "subscriber-id": text, "addresses": ref("addresses"),
-			"prefixes": ref("addresses"), "hostname": text, "options": ref("options6"), "always-send": listOf(text), "class-options": ref("class-options6"), "never-send": listOf(text), "classes": listOf(text),
+			"prefixes": ref("addresses"), "options": ref("options6"), "always-send": listOf(text), "class-options": ref("class-options6"), "never-send": listOf(text), "classes": listOf(text),
 		}),
 	}
 	return top

@@ -51,12 +51,10 @@ func (c *Codec6) encode(p *policy6.Policy, m *Meta6, r *Reply, at int) {
 func (e *encoder6) message(p *policy6.Policy, m *message6, q *exchange6.Query, a *exchange6.Answer, limit int) (over Overflow) {
 	e.b = append(e.b[:0], a.Type)
 	e.b = append(e.b, m.msg.TransactionID...)
-	if a.Type != exchange6.LeaseQueryData && a.Type != exchange6.LeaseQueryDone { // RFC 5460 §5.2
-		if id, ok := m.get(dhcp6.OptClientID); ok {
-			e.option(dhcp6.OptClientID, id)
-		}
-		e.option(dhcp6.OptServerID, p.ServerID)
+	if id, ok := m.get(dhcp6.OptClientID); ok {
+		e.option(dhcp6.OptClientID, id)
 	}
+	e.option(dhcp6.OptServerID, p.ServerID)
 	e.status(&a.Status)
 	for i := range a.IAs[:a.NIAs] {
 		e.ia(a, &a.IAs[i])

@@ -80,13 +80,9 @@ func (g *Generator) Run(ctx context.Context, l Load) (*Result, error) {
 		defer close(done)
 		// The thread ends with its goroutine: nobody inherits the core.
 		runtime.LockOSThread()
-		if g.Core >= 0 {
-			var set unix.CPUSet
-			set.Set(g.Core)
-			if err = unix.SchedSetaffinity(0, &set); err != nil {
-				err = fmt.Errorf("load: run on core %d: %w", g.Core, err)
-				return
-			}
+		if err = stay(g.Core); err != nil {
+			err = fmt.Errorf("load: %w", err)
+			return
 		}
 		// A sleep ends when it should, not up to 50 µs later. Who inherits the
 		// thread sleeps as precisely; that is no restriction.
@@ -256,6 +252,19 @@ func (g *Generator) drops() uint64 {
 		return d.Drops()
 	}
 	return 0
+}
+
+// stay keeps the calling thread on a processor; -1 is any.
+func stay(core int) error {
+	if core < 0 {
+		return nil
+	}
+	var set unix.CPUSet
+	set.Set(core)
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		return fmt.Errorf("run on core %d: %w", core, err)
+	}
+	return nil
 }
 
 // threadTime is the processor time that this thread has used.

@@ -126,6 +126,37 @@ func TestOverAFPacketAndWithTags(t *testing.T) {
 	command(t, 0, args("run -n 100 --avalanche -q --wait 5s --broadcast --client-id", at(p.Client))...)
 }
 
+// What pcap writes, replay sends, and a server answers.
+func TestPcapAndReplay(t *testing.T) {
+	p := withStub(t)
+	dir := t.TempDir()
+	four := "--pool 10.0.0.0/16 --relay 192.0.2.2 --server 192.0.2.1 -m discover,request"
+	for _, tc := range []struct{ write, sent, answers string }{
+		{four, "discover 200, request 200", "ack 200, offer 200"},
+		{four + " --vlan 5", "discover 200, request 200", "ack 200, offer 200"},
+		{"-6 --na --pd --pool 2001:db8::/64 --delegated 2001:db8:8000::/33 --server-duid 000300010202 -m solicit,rebind",
+			"rebind 200, solicit 200", "advertise 200, reply 200"},
+	} {
+		out := command(t, 0, args("pcap -n 200 -r 10000", dir+"/a.pcap", tc.write)...)
+		if !strings.Contains(out, "400 frames") {
+			t.Errorf("%s", out)
+		}
+		out = command(t, 0, args("replay --wait 500ms", dir+"/a.pcap", at(p.Client))...)
+		if !strings.Contains(out, tc.sent) || !strings.Contains(out, "answers 400: "+tc.answers+"\n") {
+			t.Errorf("%s: no %q and %q in\n%s", tc.write, tc.sent, tc.answers, out)
+		}
+	}
+	command(t, 0, args("pcap -n 2", dir+"/a.cfg")...)
+	if b, err := os.ReadFile(dir + "/a.cfg"); err != nil || !bytes.HasPrefix(b, []byte("{ 0xff,")) {
+		t.Errorf("%s, %v", b, err)
+	}
+	command(t, 1, args("replay", dir+"/a.cfg", at(p.Client))...)
+	command(t, 1, args("replay", dir+"/none", at(p.Client))...)
+	command(t, 2, args("replay -r 5 --speed 2", dir+"/a.pcap", at(p.Client))...)
+	command(t, 1, args("pcap -n 2 --server-duid x", dir+"/b.pcap")...)
+	command(t, 1, args("pcap -n 2 -m renew", dir+"/b.pcap")...)
+}
+
 func TestMistakesAreTold(t *testing.T) {
 	p := nettest.Veth(t, nettest.ClientAddr("192.0.2.2/24"))
 	for _, tc := range []struct {

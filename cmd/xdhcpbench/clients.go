@@ -14,27 +14,32 @@ import (
 	"xdhcp/bench/load"
 )
 
+// identityFlags say who the clients are.
+type identityFlags struct {
+	V6        bool           `name:"6" short:"6" help:"Clients of DHCPv6."`
+	NA        bool           `name:"na" help:"Ask for an address (DHCPv6). Default, unless --pd."`
+	PD        bool           `name:"pd" help:"Ask for a prefix (DHCPv6)."`
+	Clients   int            `short:"n" help:"How many clients there are." default:"10000"`
+	FirstMAC  string         `name:"first-mac" help:"Hardware address of the first client." default:"02:0d:00:00:00:00"`
+	Relay     []netip.Addr   `help:"Relay addresses (giaddr, link-address) that the clients are behind, each client with an option 82 or an Interface-ID of its own. Without it, clients broadcast." placeholder:"ADDR"`
+	Server    netip.Addr     `help:"The server's address: where relays send to." placeholder:"ADDR"`
+	ServerMAC string         `name:"server-mac" help:"Hardware address of the server, or of the router to it. Default: found by ARP or neighbour discovery if --server is given, else broadcast." placeholder:"MAC"`
+	VLAN      []string       `name:"vlan" help:"VLAN tags, outer first: an id, or first-last to spread the clients." placeholder:"ID"`
+	Broadcast bool           `help:"Set the broadcast flag."`
+	ClientID  bool           `name:"client-id" help:"Send a client identifier."`
+	ServerID  []netip.Addr   `name:"server-id" help:"Server identifiers that are right. Default: any." placeholder:"ADDR"`
+	Pool      []netip.Prefix `help:"Where every address must lie. Default: anywhere." placeholder:"PREFIX"`
+	Delegated []netip.Prefix `help:"Where every delegated prefix must lie. Default: anywhere." placeholder:"PREFIX"`
+}
+
 // clientFlags say who the clients are and what they expect.
 type clientFlags struct {
-	linkFlags `embed:""`
+	linkFlags     `embed:""`
+	identityFlags `embed:""`
 
-	V6        bool            `name:"6" help:"Clients of DHCPv6."`
-	NA        bool            `name:"na" help:"Ask for an address (DHCPv6). Default, unless --pd."`
-	PD        bool            `name:"pd" help:"Ask for a prefix (DHCPv6)."`
-	Clients   int             `short:"n" help:"How many clients there are." default:"10000"`
-	FirstMAC  string          `name:"first-mac" help:"Hardware address of the first client." default:"02:0d:00:00:00:00"`
-	Relay     []netip.Addr    `help:"Relay addresses (giaddr, link-address) that the clients are behind, each client with an option 82 or an Interface-ID of its own. Without it, clients broadcast." placeholder:"ADDR"`
-	Server    netip.Addr      `help:"The server's address: where relays send to." placeholder:"ADDR"`
-	ServerMAC string          `name:"server-mac" help:"Hardware address of the server, or of the router to it. Default: found by ARP or neighbour discovery if --server is given, else broadcast." placeholder:"MAC"`
-	VLAN      []string        `name:"vlan" help:"VLAN tags, outer first: an id, or first-last to spread the clients." placeholder:"ID"`
-	Broadcast bool            `help:"Set the broadcast flag."`
-	ClientID  bool            `name:"client-id" help:"Send a client identifier."`
-	ServerID  []netip.Addr    `name:"server-id" help:"Server identifiers that are right. Default: any." placeholder:"ADDR"`
-	Pool      []netip.Prefix  `help:"Where every address must lie. Default: anywhere." placeholder:"PREFIX"`
-	Delegated []netip.Prefix  `help:"Where every delegated prefix must lie. Default: anywhere." placeholder:"PREFIX"`
-	Require   []uint8         `help:"Options that every OFFER and ACK, or Advertise and Reply, must have." placeholder:"CODE"`
-	Wait      []time.Duration `help:"How long to wait for an answer, after each try." default:"1s"`
-	RFC       bool            `name:"rfc-waits" help:"Wait and send again as RFC 2131 says: 4s, 8s, 16s, 32s, 64s."`
+	Require []uint8         `help:"Options that every OFFER and ACK, or Advertise and Reply, must have." placeholder:"CODE"`
+	Wait    []time.Duration `help:"How long to wait for an answer, after each try." default:"1s"`
+	RFC     bool            `name:"rfc-waits" help:"Wait and send again as RFC 2131 says: 4s, 8s, 16s, 32s, 64s."`
 
 	Mix     string `help:"Kinds of exchange and their weights: dora (or sarr), renew, rebind, release." default:"dora"`
 	Preload bool   `help:"First give every client a lease; not measured."`
@@ -46,18 +51,22 @@ type clientFlags struct {
 	Quiet bool   `short:"q" help:"No progress."`
 }
 
-func (c *clientFlags) config() (load.Config, error) {
+// config is what the flags say of the clients, without the server's hardware
+// address.
+func (c *identityFlags) config() (load.Config, error) {
 	cfg := load.Config{
 		V6: c.V6, NA: c.NA, PD: c.PD, Delegated: c.Delegated,
 		Clients: c.Clients, Relays: c.Relay, Server: c.Server, Broadcast: c.Broadcast, ClientID: c.ClientID,
-		ServerIDs: c.ServerID, Pools: c.Pool, Require: c.Require, Waits: c.Wait,
-	}
-	if c.RFC {
-		cfg.Waits = load.RFCWaits
+		ServerIDs: c.ServerID, Pools: c.Pool,
 	}
 	var err error
 	if cfg.FirstMAC, err = parseMAC(c.FirstMAC); err != nil {
 		return cfg, fmt.Errorf("--first-mac: %w", err)
+	}
+	if c.ServerMAC != "" {
+		if cfg.ServerMAC, err = parseMAC(c.ServerMAC); err != nil {
+			return cfg, fmt.Errorf("--server-mac: %w", err)
+		}
 	}
 	for _, v := range c.VLAN {
 		tag, err := parseTag(v)
@@ -66,17 +75,23 @@ func (c *clientFlags) config() (load.Config, error) {
 		}
 		cfg.Tags = append(cfg.Tags, tag)
 	}
-	switch {
-	case c.ServerMAC != "":
-		if cfg.ServerMAC, err = parseMAC(c.ServerMAC); err != nil {
-			return cfg, fmt.Errorf("--server-mac: %w", err)
-		}
-	case c.Server.IsValid() && len(c.VLAN) == 0:
-		if cfg.ServerMAC, err = c.resolve(c.Server); err != nil {
-			return cfg, err
-		}
-	}
 	return cfg, nil
+}
+
+// config adds what they expect, and finds the server.
+func (c *clientFlags) config() (load.Config, error) {
+	cfg, err := c.identityFlags.config()
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Require, cfg.Waits = c.Require, c.Wait
+	if c.RFC {
+		cfg.Waits = load.RFCWaits
+	}
+	if c.ServerMAC == "" && c.Server.IsValid() && len(c.VLAN) == 0 {
+		cfg.ServerMAC, err = c.resolve(c.Server)
+	}
+	return cfg, err
 }
 
 func parseTag(s string) (load.Tag, error) {

@@ -7,6 +7,8 @@
 //	xdhcpbench ramp -i eth1 …     the highest rate at a drop limit, and a plot
 //	xdhcpbench stub -i eth1 …     a server without state, to measure the generator itself
 //	xdhcpbench flood -i eth1 …    millions of frames a second, of garbage or of DISCOVERs
+//	xdhcpbench pcap FILE …        the clients' messages as a capture, for tools that send frames
+//	xdhcpbench replay FILE -i …   send the clients' messages of a capture, count the answers
 package main
 
 import (
@@ -22,10 +24,12 @@ import (
 
 // cli is the command line. Each command has a file of its own.
 type cli struct {
-	Run   runCmd   `cmd:"" help:"Offer one load and report."`
-	Ramp  rampCmd  `cmd:"" help:"Find the highest rate at a drop limit."`
-	Stub  stubCmd  `cmd:"" help:"Answer clients without any state."`
-	Flood floodCmd `cmd:"" help:"Send frames that nobody answers, as many as one core can."`
+	Run    runCmd    `cmd:"" help:"Offer one load and report."`
+	Ramp   rampCmd   `cmd:"" help:"Find the highest rate at a drop limit."`
+	Stub   stubCmd   `cmd:"" help:"Answer clients without any state."`
+	Flood  floodCmd  `cmd:"" help:"Send frames that nobody answers, as many as one core can."`
+	Pcap   pcapCmd   `cmd:"" help:"Write clients' messages as a capture, for tools that send frames."`
+	Replay replayCmd `cmd:"" help:"Send the clients' messages of a capture and count the answers."`
 }
 
 // env is what commands see of the world.

@@ -138,7 +138,7 @@ func ranges6(rs []config.Range) []policy6.Range {
 func options6(os []config.Option6) []policy6.Option {
 	out := make([]policy6.Option, len(os))
 	for i, o := range os {
-		out[i] = policy6.Option{Code: o.Code, Data: o.Data, Always: o.Always, Never: o.Never, Class: o.Class}
+		out[i] = policy6.Option{Code: o.Code, Data: o.Data, Always: o.Always}
 	}
 	return out
 }

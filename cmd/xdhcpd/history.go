@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -45,9 +44,6 @@ type historyEntry struct {
 	DUID     string    `json:"duid,omitempty"`
 	IA       string    `json:"ia,omitempty"` // of DHCPv6: IA_NA, IA_TA or IA_PD
 	IAID     *uint32   `json:"iaid,omitempty"`
-	Via      string    `json:"via,omitempty"` // where its messages came from: its relay agent, or itself
-	Iface    string    `json:"interface_id,omitempty"`
-	Line     string    `json:"subscriber_id,omitempty"`
 	// Known is false where the grant is older than the history that is kept.
 	Known bool `json:"known"`
 }
@@ -62,9 +58,9 @@ func (c *historyCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	byClient := len(is.mac)+len(is.clientID)+len(is.circuit)+len(is.remote)+len(is.duid)+len(is.interfaceID) > 0
+	byClient := len(is.mac)+len(is.clientID)+len(is.circuit)+len(is.remote) > 0
 	if byClient == (c.Address != "") {
-		return &exitError{2, "xdhcpd: history takes an address, or one or more of --mac, --client-id, --circuit, --remote, --duid and --interface-id"}
+		return &exitError{2, "xdhcpd: history takes an address, or one or more of --mac, --client-id, --circuit and --remote"}
 	}
 	view, err := journal.OpenHistory(c.State)
 	if err != nil {
@@ -73,9 +69,7 @@ func (c *historyCmd) Run(e *env) error {
 	defer view.Close()
 	var records []history.Record
 	if byClient {
-		records, err = view.ByClient(history.Query{
-			HW: is.mac, ClientID: is.clientID, Circuit: is.circuit, Remote: is.remote, DUID: is.duid, InterfaceID: is.interfaceID,
-		}, from, to)
+		records, err = view.ByClient(history.Query{HW: is.mac, ClientID: is.clientID, Circuit: is.circuit, Remote: is.remote}, from, to)
 	} else {
 		records, err = byAddress(view, c.Address, from, to)
 	}
@@ -107,9 +101,6 @@ func byAddress(view *history.View, s string, from, to lease.Time) ([]history.Rec
 func placeOf(r *history.Record) string {
 	if r.Prefix.IsNone() {
 		return r.Addr.String()
-	}
-	if r.Prefix.Len == 128 {
-		return r.Prefix.IP6.String()
 	}
 	return r.Prefix.String()
 }
@@ -179,7 +170,7 @@ func (c *historyCmd) print(e *env, records []history.Record) error {
 		return errors.New("nothing is on record")
 	}
 	w := tabwriter.NewWriter(e.stdout, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "ADDRESS\tFROM\tTO\tENDED\tMAC\tCLIENT-ID\tCIRCUIT-ID\tREMOTE-ID") // of DHCPv6: DUID, interface-id
+	fmt.Fprintln(w, "ADDRESS\tFROM\tTO\tENDED\tMAC\tCLIENT-ID\tCIRCUIT-ID\tREMOTE-ID")
 	for i := range records {
 		h := entryOf(&records[i])
 		to := "never"
@@ -187,7 +178,7 @@ func (c *historyCmd) print(e *env, records []history.Record) error {
 			to = h.To.Local().Format(time.DateTime)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.Address, h.From.Local().Format(time.DateTime), to,
-			dash(h.Ended), dash(h.MAC), dash(cmp.Or(h.ClientID, h.DUID)), dash(cmp.Or(h.Circuit, h.Iface)), dash(h.Remote))
+			dash(h.Ended), dash(h.MAC), dash(h.ClientID), dash(h.Circuit), dash(h.Remote))
 	}
 	return w.Flush()
 }
@@ -208,10 +199,6 @@ func entryOf(r *history.Record) historyEntry {
 	if r.Client.IA.Type != 0 {
 		h.IA, h.IAID = r.Client.IA.Type.String(), &r.Client.IA.ID
 		h.DUID, h.Remote = hex.EncodeToString(r.Client.DUID), hex.EncodeToString(r.Client.RemoteID)
-		h.Iface, h.Line = hex.EncodeToString(r.Client.InterfaceID), hex.EncodeToString(r.Client.SubscriberID)
-		if a, ok := netip.AddrFromSlice(r.Client.Peer); ok {
-			h.Via = a.String()
-		}
 	}
 	if r.Ended != 0 {
 		h.Ended = r.Ended.String()

@@ -6,7 +6,6 @@ import (
 	"context"
 	"time"
 
-	"xdhcp/engine/control"
 	"xdhcp/engine/lease"
 	"xdhcp/internal/config"
 	"xdhcp/slowpath/bulk"
@@ -47,48 +46,17 @@ func (s *server) followClients(ctx context.Context) {
 	}
 }
 
-// newBulk opens the sockets of bulk leasequery where it is configured: for DHCPv4, and
-// for DHCPv6 if that is served.
-func (s *server) newBulk(cfg *config.Config, clock func() time.Time) (servers []*bulk.Server, err error) {
+// newBulk opens the socket of bulk leasequery where it is configured.
+func (s *server) newBulk(cfg *config.Config, clock func() time.Time) (*bulk.Server, error) {
 	q := &cfg.LeaseQuery
 	if !queries(cfg) || !q.Bulk {
 		return nil, nil
 	}
-	all := []bulk.Options{bulk.Serve4(s.brain, s.policy.Load, clock)}
-	if cfg.DHCP6.Serves() {
-		all = append(all, bulk.Serve6(s.brain6, s.policy6.Load, clock))
-	}
-	for _, o := range all {
-		o.Connections, o.Timeout = q.Connections, time.Duration(q.Timeout)*time.Second
-		b := bulk.New(o)
-		if err := b.Listen(); err != nil {
-			for _, b := range servers {
-				b.Close()
-			}
-			return nil, err
-		}
-		servers = append(servers, b)
-	}
-	return servers, nil
-}
-
-// bulkStatus adds up what the servers of bulk leasequery did; nil: there are none.
-func (s *server) bulkStatus() *control.BulkLeaseQuery {
-	if len(s.bulk) == 0 {
-		return nil
-	}
-	var sum control.BulkLeaseQuery
-	for _, b := range s.bulk {
-		st := b.Stats()
-		sum.Open += st.Open
-		sum.Accepted += st.Accepted
-		sum.Refused += st.Refused
-		sum.Full += st.Full
-		sum.Queries += st.Queries
-		sum.Messages += st.Messages
-		sum.Broken += st.Broken
-	}
-	return &sum
+	b := bulk.New(bulk.Options{
+		Exchange: s.brain, Policy: s.policy.Load, Clock: clock, Log: s.log,
+		Connections: q.Connections, Timeout: time.Duration(q.Timeout) * time.Second,
+	})
+	return b, b.Listen()
 }
 
 // sameBulk says whether two configurations serve bulk leasequery in the same way.

@@ -57,8 +57,8 @@ type server struct {
 	slow    *slowpath.Server
 	ports   []*port.Port
 	control *control.Server
-	bulk    []*bulk.Server // of leasequery on TCP; none: it is not served
-	ddns    *ddns.Updater  // nil: names are not put into the DNS
+	bulk    *bulk.Server  // nil: bulk leasequery is not served
+	ddns    *ddns.Updater // nil: names are not put into the DNS
 
 	policy6 atomic.Pointer[policy6.Policy] // nil: DHCPv6 is not served
 	table6  *lease6.Table
@@ -252,8 +252,8 @@ func (s *server) serve(ctx context.Context) error {
 		rest.Go(func() error { s.followNames(ctx); return nil })
 	}
 	rest.Go(func() error { return s.keepRoutes(ctx) })
-	for _, b := range s.bulk {
-		rest.Go(func() error { return b.Run(ctx) })
+	if s.bulk != nil {
+		rest.Go(func() error { return s.bulk.Run(ctx) })
 	}
 	if s.brain.Clients != nil {
 		rest.Go(func() error { s.followClients(ctx); return nil })
@@ -427,7 +427,10 @@ func (s *server) Status() control.Status {
 		st.DDNS = &d
 	}
 	st.ForceRenews = s.slow.Counters().Forced()
-	st.BulkLeaseQuery = s.bulkStatus()
+	if s.bulk != nil {
+		b := control.BulkLeaseQuery(s.bulk.Stats())
+		st.BulkLeaseQuery = &b
+	}
 	st.DHCPv6 = s.status6()
 	return st
 }

@@ -168,7 +168,11 @@ func (d *decision) tell(duid []byte, scope lease.ScopeID, oro []byte) {
 		if !slices.Contains(scopes, e.Scope) {
 			scopes = append(scopes, e.Scope)
 		}
-		leases = append(leases, kept(e))
+		copied := *e // its slices are the table's room for the walk
+		copied.DUID, copied.LinkLayer, copied.Host = nil, bytes.Clone(e.LinkLayer), nil
+		copied.Peer, copied.InterfaceID, copied.RemoteID = nil, bytes.Clone(e.InterfaceID), bytes.Clone(e.RemoteID)
+		copied.SubscriberID, copied.RelayID = bytes.Clone(e.SubscriberID), bytes.Clone(e.RelayID)
+		leases = append(leases, copied)
 		return len(leases) < mostQueried
 	})
 	switch {
@@ -184,16 +188,6 @@ func (d *decision) tell(duid []byte, scope lease.ScopeID, oro []byte) {
 		d.a.Data = &Data{appendOption(nil, optClientLink, links)}
 	default:
 		d.clientData(duid, leases, oro)
-	}
-}
-
-// kept copies what of a record an answer needs: its slices are the table's room for a
-// walk.
-func kept(e *lease6.Entry) lease6.Entry {
-	return lease6.Entry{
-		Prefix: e.Prefix, Scope: e.Scope, IA: e.IA, Preferred: e.Preferred, Expires: e.Expires, CLTT: e.CLTT, Pending: e.Pending,
-		LinkLayer: bytes.Clone(e.LinkLayer), InterfaceID: bytes.Clone(e.InterfaceID), RemoteID: bytes.Clone(e.RemoteID),
-		SubscriberID: bytes.Clone(e.SubscriberID), RelayID: bytes.Clone(e.RelayID),
 	}
 }
 

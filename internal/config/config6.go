@@ -135,6 +135,7 @@ type Reservation6 struct {
 
 	Addresses []netip.Addr
 	Prefixes  []netip.Prefix
+	Hostname  string
 	Options   []Option6
 	Classes   []string
 	At        Place
@@ -147,9 +148,6 @@ type Option6 struct {
 	Data   []byte
 	At     Place
 	Always bool // also to clients that do not ask for it
-	Never  bool // to nobody here, whatever other places say; Data is empty
-	// Class has only its clients get the option here.
-	Class string
 }
 
 // Unicast6 says what becomes of messages that a client sent to an address of

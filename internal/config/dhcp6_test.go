@@ -36,8 +36,6 @@ dhcpv6:
     acs: "http://acs.example/"
     vendor-opts: [{enterprise: 4491, options: {config-file: x}}, {enterprise: 9, options: {1: y}}]
   always-send: [vendor-opts]
-  class-options: {b: {sol-max-rt: 60}}
-  never-send: [23]
 classes:
   - name: a
     match: {duid: [{prefix: "hex:0003"}, "00030001020000000009"], relay: "2001:db8:9::/48"}
@@ -73,7 +71,7 @@ subnets:
       - {prefix: "2001:db8:2:8000::/52", length: 56, exclude: 57}
     reservations:
       - {duid: "00:01:00:01:00:00:00:01:02:00:00:00:00:01", addresses: ["2001:db8:2::9", "2001:db8:2::8"], prefixes: "2001:db8:5000::/48"}
-      - {mac: "02:00:00:00:00:09", interface-id: x, remote-id: y, subscriber-id: z, classes: [a], options: {sol-max-rt: 60}, always-send: [82]}
+      - {mac: "02:00:00:00:00:09", interface-id: x, remote-id: y, subscriber-id: z, hostname: h.example, classes: [a], options: {sol-max-rt: 60}, always-send: [82]}
   - {subnet: 192.0.2.0/24, id: 5, pools: [192.0.2.9]}
 `)
 	if len(cfg.Warnings) > 0 {
@@ -95,8 +93,6 @@ subnets:
 			{Code: 60000, Name: "acs", Data: []byte("http://acs.example/")},
 			{Code: 17, Name: "vendor-opts", Data: vendor(0x8b, 0x11, 33, "x"), Always: true},
 			{Code: 17, Name: "vendor-opts", Data: vendor(9, 0, 1, "y"), Always: true},
-			{Code: 82, Name: "sol-max-rt", Data: []byte{0, 0, 0, 60}, Class: "b"},
-			{Code: 23, Name: "dns-servers", Never: true},
 		},
 		Networks: []Network6{
 			{
@@ -136,7 +132,7 @@ subnets:
 					Addresses: []netip.Addr{ip("2001:db8:2::9"), ip("2001:db8:2::8")}, Prefixes: []netip.Prefix{pre("2001:db8:5000::/48")},
 				},
 				{
-					MAC: [6]byte{2, 0, 0, 0, 0, 9}, InterfaceID: []byte("x"), RemoteID: []byte("y"), SubscriberID: []byte("z"),
+					MAC: [6]byte{2, 0, 0, 0, 0, 9}, InterfaceID: []byte("x"), RemoteID: []byte("y"), SubscriberID: []byte("z"), Hostname: "h.example",
 					Classes: []string{"a"}, Options: []Option6{{Code: 82, Name: "sol-max-rt", Data: []byte{0, 0, 0, 60}, Always: true}},
 				},
 			},
@@ -202,12 +198,6 @@ func TestDHCP6Problems(t *testing.T) {
 			"1:33: dhcpv6.options.vendor-opts: has options of enterprise 1 twice",
 			"1:118: dhcpv6.options.v6-pcp-server: is there 2 times: only vendor-opts may be there more than once, for different enterprises",
 			"1:150: dhcpv6.options.sol-max-rt: is not what sol-max-rt (82) is",
-		}},
-		{"dhcpv6: {options: {aftr-name: a.example}, class-options: {none: {23: '::1'}}, never-send: [aftr-name, 1, 24, 24]}", []string{
-			"1:59: dhcpv6.class-options.none: there is no class none",
-			"1:92: dhcpv6.never-send[0]: aftr-name is given in line 1, and would never be sent",
-			"1:103: dhcpv6.never-send[1]: option 1 is made by the client and sent back",
-			"1:110: dhcpv6.never-send[3]: 24 is there twice",
 		}},
 		{"dhcpv6: {options: {vendor-opts: 'hex:00'}}", []string{"1:33: dhcpv6.options.vendor-opts: has no enterprise number"}},
 		{"shared-networks: [{name: n, options: {routers: 10.0.0.1}, subnets: ['2001:db8::/64']}]", []string{
@@ -278,9 +268,9 @@ func TestReservation6Problems(t *testing.T) {
 	for _, tt := range []bad{
 		{"{addresses: ['2001:db8::9']}", []string{"1:52: subnets[0].reservations[0].duid: is missing: whose reservation is it?"}},
 		{"{duid: 000300010200}", []string{"1:52: subnets[0].reservations[0].addresses: is missing: what is reserved?"}},
-		{"{duid: xyz, hostname: a, classes: []}", []string{
+		{"{duid: xyz, hostname: a..b}", []string{
 			`1:59: subnets[0].reservations[0].duid: "xyz" is not a DUID such as 00:03:00:01:02:00:00:00:00:01`,
-			`1:64: subnets[0].reservations[0].hostname: is not supported yet`,
+			`1:74: subnets[0].reservations[0].hostname: "a..b" is not a domain name: two dots in a row, or one in front`,
 		}},
 		{"{mac: 01-00-00-00-00-01, addresses: ['2001:db8:1::1', '2001:db8::']}", []string{
 			"1:58: subnets[0].reservations[0].mac: 01-00-00-00-00-01 is not the address of one device",

@@ -4,6 +4,7 @@ package config
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 
 	"xdhcp/internal/option"
@@ -155,4 +156,34 @@ func (c *checker) unknownOption6(p *path, key *node) {
 var names6 = map[string]string{
 	"domain-name-servers": "dns-servers", "domain-name": "domain-search", "boot-file-name": "bootfile-url",
 	"pcode": "new-posix-timezone", "tcode": "new-tzdb-timezone", "vendor-encapsulated-options": "vendor-opts",
+}
+
+// alwaysSend6 marks the options that clients get without asking for them.
+func (c *checker) alwaysSend6(p *path, n *node, options []Option6) {
+	v := n.get("always-send")
+	if v == nil {
+		return
+	}
+	p = p.at("always-send")
+	for i, el := range c.items(p, v) {
+		p := item(p, v, i)
+		name, ok := c.scalar(p, el, "the name of an option")
+		if !ok {
+			continue
+		}
+		d, ok := c.reg.ByName(option.DHCP6, name)
+		if !ok {
+			c.unknownOption6(p, el)
+			continue
+		}
+		if !slices.ContainsFunc(options, func(o Option6) bool { return o.Code == d.Code }) {
+			c.fail(p, el, "%s is not among the options here", name)
+			continue
+		}
+		for i := range options {
+			if options[i].Code == d.Code {
+				options[i].Always = true
+			}
+		}
+	}
 }

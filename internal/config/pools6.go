@@ -11,7 +11,7 @@ import (
 
 var (
 	pool6Keys = keySet{
-		known: []string{"range", "method", "options", "always-send", "class-options", "never-send", "classes", "deny", "lease"},
+		known: []string{"range", "method", "options", "always-send", "classes", "deny", "lease"},
 		later: []string{"exclude", "id"},
 		others: map[string]string{
 			"pool": "range", "addresses": "range", "option-data": "options", "client-class": "classes", "allocator": "method",
@@ -19,7 +19,7 @@ var (
 		},
 	}
 	delegateKeys = keySet{
-		known: []string{"prefix", "length", "exclude", "options", "always-send", "class-options", "never-send", "classes", "deny", "lease"},
+		known: []string{"prefix", "length", "exclude", "options", "always-send", "classes", "deny", "lease"},
 		others: map[string]string{
 			"block": "prefix", "delegated-len": "length", "len": "length", "excluded-prefix": "exclude",
 			"option-data": "options", "client-class": "classes", "pool": "prefix",
@@ -179,7 +179,7 @@ func (c *checker) forSome6(p *path, n *node, s *Subnet6) (options []Option6, lea
 	if v := n.get("options"); v != nil {
 		options = c.options6(p.at("options"), v)
 	}
-	options = c.moreOptions6(p, n, options)
+	c.alwaysSend6(p, n, options)
 	if v := n.get("lease"); v != nil {
 		l := c.lease6(p.at("lease"), v, s.Lease)
 		lease = &l

@@ -11,12 +11,13 @@ import (
 
 var reservation6Keys = keySet{
 	known: []string{
-		"duid", "mac", "remote-id", "interface-id", "subscriber-id", "addresses", "prefixes", "options", "always-send", "class-options", "never-send", "classes",
+		"duid", "mac", "remote-id", "interface-id", "subscriber-id", "addresses", "prefixes", "hostname", "options", "always-send", "classes",
 	},
-	later: []string{"flex-id", "lease", "hostname"},
+	later: []string{"flex-id", "lease"},
 	others: map[string]string{
 		"hw-address": "mac", "hwaddr": "mac", "ip": "addresses", "address": "addresses", "ip-address": "addresses", "ip-addresses": "addresses",
-		"ipv6": "addresses", "prefix": "prefixes", "client-id": "duid", "client-classes": "classes", "option-data": "options", "circuit-id": "interface-id",
+		"ipv6": "addresses", "prefix": "prefixes", "client-id": "duid", "client-classes": "classes", "name": "hostname", "host": "hostname",
+		"host-name": "hostname", "option-data": "options", "circuit-id": "interface-id",
 	},
 }
 
@@ -65,9 +66,15 @@ func (c *checker) reservations6(p *path, n *node, subnet netip.Prefix) []Reserva
 		if v := el.get("options"); v != nil {
 			r.Options = c.options6(p.at("options"), v)
 		}
-		r.Options = c.moreOptions6(&p, el, r.Options)
+		c.alwaysSend6(&p, el, r.Options)
 		if v := el.get("classes"); v != nil {
 			r.Classes = c.classList(p.at("classes"), v)
+		}
+		if v := el.get("hostname"); v != nil {
+			r.Hostname = c.short(p.at("hostname"), v, 253)
+			if _, err := c.reg.Encode(fqdnDef, r.Hostname); r.Hostname != "" && err != nil {
+				c.badValue(p.at("hostname"), v, v, err)
+			}
 		}
 		out = append(out, r)
 	}
@@ -76,7 +83,7 @@ func (c *checker) reservations6(p *path, n *node, subnet netip.Prefix) []Reserva
 
 // reserves6 says whether a reservation gives its client anything.
 func reserves6(n *node) bool {
-	for _, key := range []string{"addresses", "prefixes", "options", "class-options", "never-send", "classes"} {
+	for _, key := range []string{"addresses", "prefixes", "hostname", "options", "classes"} {
 		if n.get(key) != nil {
 			return true
 		}

@@ -144,7 +144,7 @@ func schema(t *testing.T) object {
 			"routes": either(boolean, keys("routes", nil, object{
 				"install": boolean, "table": object{"type": "integer", "minimum": 1, "maximum": 1<<32 - 1}, "metric": object{"type": "integer", "minimum": 1, "maximum": 1<<32 - 1},
 			})),
-			"lease": ref("lease6"), "options": ref("options6"), "always-send": listOf(text), "class-options": ref("class-options6"), "never-send": listOf(text),
+			"lease": ref("lease6"), "options": ref("options6"), "always-send": listOf(text),
 		}),
 	})
 	top["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -154,12 +154,11 @@ func schema(t *testing.T) object {
 			{"type": "integer", "minimum": 1},
 			{"type": "string", "pattern": "^(infinite|[0-9]+|([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?)$"},
 		}},
-		"addresses":      listOf(text),
-		"options":        object{"type": "object", "properties": options},
-		"class-options":  object{"type": "object", "additionalProperties": ref("options")},
-		"class-options6": object{"type": "object", "additionalProperties": ref("options6")},
-		"options6":       object{"type": "object", "properties": options6},
-		"lease6":         lease6,
+		"addresses":     listOf(text),
+		"options":       object{"type": "object", "properties": options},
+		"class-options": object{"type": "object", "additionalProperties": ref("options")},
+		"options6":      object{"type": "object", "properties": options6},
+		"lease6":        lease6,
 		"interface": keys("interfaces", []string{"name"}, object{
 			"name": text, "xdp": words(xdpWords), "wait": words(waitWords), "vlans": boolean, "address": text,
 		}),
@@ -172,7 +171,7 @@ func schema(t *testing.T) object {
 		"class": keys("classes", []string{"name"}, object{
 			"name": text, "description": text, "match": ref("match"), "options": ref("options"), "always-send": listOf(text), "never-send": listOf(text),
 			"lease": ref("lease"), "drop": boolean, "next-server": text, "server-name": text, "boot-file": text,
-			"dhcpv6": keys("classes.dhcpv6", nil, object{"lease": ref("lease6"), "options": ref("options6"), "always-send": listOf(text), "never-send": listOf(text)}),
+			"dhcpv6": keys("classes.dhcpv6", nil, object{"lease": ref("lease6"), "options": ref("options6"), "always-send": listOf(text)}),
 		}),
 		"match": keys("match", nil, object{
 			"vendor-class": octets, "user-class": octets, "mac": octets, "client-id": octets, "circuit-id": octets,
@@ -188,7 +187,7 @@ func schema(t *testing.T) object {
 			"name": text, "subnets": listOf(either(ref("subnet"), ref("subnet6"))), "lease": ref("lease"), "options": ref("options"), "always-send": listOf(text), "class-options": ref("class-options"), "never-send": listOf(text),
 			"links": listOf(ref("link")), "authoritative": boolean, "rapid-commit": boolean,
 			"dhcpv6": keys("shared-networks.dhcpv6", nil, object{
-				"lease": ref("lease6"), "options": ref("options6"), "always-send": listOf(text), "class-options": ref("class-options6"), "never-send": listOf(text), "rapid-commit": boolean,
+				"lease": ref("lease6"), "options": ref("options6"), "always-send": listOf(text), "rapid-commit": boolean,
 			}),
 		}),
 		"subnet": keys("subnets", []string{"subnet"}, object{
@@ -221,15 +220,15 @@ func schema(t *testing.T) object {
 		"subnet6": keys("subnets6", []string{"subnet"}, object{
 			"subnet": text, "method": words(methodWords), "exclude": ref("addresses"), "lease": ref("lease6"), "options": ref("options6"),
 			"pools": listOf(either(text, keys("pools6", []string{"range"}, object{
-				"range": text, "method": words(methodWords), "options": ref("options6"), "always-send": listOf(text), "class-options": ref("class-options6"), "never-send": listOf(text), "classes": listOf(text),
+				"range": text, "method": words(methodWords), "options": ref("options6"), "always-send": listOf(text), "classes": listOf(text),
 				"deny": listOf(text), "lease": ref("lease6"),
 			}))),
 			"delegate": listOf(keys("delegate", []string{"prefix", "length"}, object{
-				"prefix": text, "length": bits, "options": ref("options6"), "always-send": listOf(text), "class-options": ref("class-options6"), "never-send": listOf(text), "classes": listOf(text),
+				"prefix": text, "length": bits, "options": ref("options6"), "always-send": listOf(text), "classes": listOf(text),
 				"deny": listOf(text), "lease": ref("lease6"),
 				"exclude": either(bits, keys("exclude6", []string{"length"}, object{"length": bits, "number": object{"type": "integer", "minimum": 0}})),
 			})),
-			"always-send": listOf(text), "class-options": ref("class-options6"), "never-send": listOf(text),
+			"always-send":  listOf(text),
 			"reservations": listOf(ref("reservation6")),
 			"id":           object{"type": "integer", "minimum": 1, "maximum": 4294967294},
 			"links":        listOf(ref("link")), "relays": ref("addresses"), "interface-ids": ref("addresses"), "rapid-commit": boolean,
@@ -237,7 +236,7 @@ func schema(t *testing.T) object {
 		}),
 		"reservation6": keys("reservations6", nil, object{
 			"duid": text, "mac": text, "remote-id": text, "interface-id": text, "subscriber-id": text, "addresses": ref("addresses"),
-			"prefixes": ref("addresses"), "options": ref("options6"), "always-send": listOf(text), "class-options": ref("class-options6"), "never-send": listOf(text), "classes": listOf(text),
+			"prefixes": ref("addresses"), "hostname": text, "options": ref("options6"), "always-send": listOf(text), "classes": listOf(text),
 		}),
 	}
 	return top

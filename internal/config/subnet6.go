@@ -9,7 +9,7 @@ import (
 
 var subnet6Keys = keySet{
 	known: []string{
-		"subnet", "pools", "method", "exclude", "delegate", "lease", "options", "always-send", "class-options", "never-send", "reservations", "id",
+		"subnet", "pools", "method", "exclude", "delegate", "lease", "options", "always-send", "reservations", "id",
 		"links", "relays", "interface-ids", "rapid-commit", "classes", "deny",
 	},
 	later: []string{"limit", "vss"},
@@ -70,7 +70,7 @@ func (c *checker) subnet6(p *path, n *node, above above6) (Subnet6, bool) {
 	if v := n.get("options"); v != nil {
 		s.Options = c.options6(p.at("options"), v)
 	}
-	s.Options = c.moreOptions6(p, n, s.Options)
+	c.alwaysSend6(p, n, s.Options)
 	if v := n.get("links"); v != nil {
 		s.Links = c.links(p.at("links"), v)
 	}

@@ -12,7 +12,7 @@ var (
 	dhcp6Keys = keySet{
 		known: []string{
 			"duid", "preference", "unicast", "rapid-commit", "advertise-status", "recreate", "temporary-addresses",
-			"decline-probation", "relay-options", "reservation-order", "routes", "lease", "options", "always-send", "class-options", "never-send",
+			"decline-probation", "relay-options", "reservation-order", "routes", "lease", "options", "always-send",
 		},
 		later: []string{"reconfigure"},
 		others: map[string]string{
@@ -25,11 +25,11 @@ var (
 		others: map[string]string{"priority": "metric"},
 	}
 	network6Keys = keySet{
-		known:  []string{"lease", "options", "always-send", "class-options", "never-send", "rapid-commit"},
+		known:  []string{"lease", "options", "always-send", "rapid-commit"},
 		others: map[string]string{"option-data": "options", "valid-lifetime": "lease", "preferred-lifetime": "lease"},
 	}
 	class6Keys = keySet{
-		known:  []string{"lease", "options", "always-send", "never-send"},
+		known:  []string{"lease", "options", "always-send"},
 		others: map[string]string{"option-data": "options", "valid-lifetime": "lease", "preferred-lifetime": "lease"},
 	}
 )
@@ -96,7 +96,7 @@ func (c *checker) dhcp6(p *path, n *node, d *DHCP6) {
 	if v := n.get("options"); v != nil {
 		d.Options = c.options6(p.at("options"), v)
 	}
-	d.Options = c.moreOptions6(p, n, d.Options)
+	c.alwaysSend6(p, n, d.Options)
 }
 
 // routes takes true, false, or a map with more.
@@ -177,7 +177,7 @@ func (c *checker) network6(p *path, n *node, above *above6, nw *Network6) {
 	if v := n.get("options"); v != nil {
 		nw.Options = c.options6(p.at("options"), v)
 	}
-	nw.Options = c.moreOptions6(p, n, nw.Options)
+	c.alwaysSend6(p, n, nw.Options)
 }
 
 // class6 takes what clients of a class get by DHCPv6.
@@ -188,7 +188,7 @@ func (c *checker) class6(p *path, n *node, above Lease6, cl *Class) {
 	if v := n.get("options"); v != nil {
 		cl.Options6 = c.options6(p.at("options"), v)
 	}
-	cl.Options6 = c.moreOptions6(p, n, cl.Options6)
+	c.alwaysSend6(p, n, cl.Options6)
 	if v := n.get("lease"); v != nil {
 		l := c.lease6(p.at("lease"), v, above)
 		cl.Lease6 = &l

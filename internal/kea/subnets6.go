@@ -471,7 +471,11 @@ func (c *converter) reservation6(out *doc, r *value, prefix netip.Prefix, seen m
 	}
 	if h := text(r, "hostname"); h != "" {
 		something = true
-		c.drop(notes, at(r, "hostname"), "hostname "+h, "DHCPv6 tells clients no names")
+		if _, err := wireName(h); err != nil || !readable(h) || strings.Contains(h, " ") {
+			c.drop(notes, at(r, "hostname"), "hostname "+h, "it is not a host name")
+		} else {
+			parts = append(parts, "hostname: "+scalar(h))
+		}
 	}
 	if lines := c.options6(notes, r, c.defs, "the reservation"); len(lines) > 0 {
 		parts = append(parts, flow(lines))

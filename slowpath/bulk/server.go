@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bulk serves bulk leasequery (RFC 6926, RFC 5460): collectors and relay
-// agents connect to TCP port 67, for DHCPv6 to 547, and ask for many leases at once.
+// Package bulk serves bulk leasequery (RFC 6926): collectors and relay agents
+// connect to TCP port 67 and ask for many leases at once.
 //
 //	accept ─ access list, number of connections ─► one goroutine a connection:
-//	         read a query │ Session: codec ─ exchange ─ lease table │ write, buffered
-//
-// The two protocols frame their messages in the same way and say the same about
-// connections; what differs is a Session (session.go). Sections that are cited here are
-// RFC 6926's.
+//	         read a query │ slowpath.BulkCodec ─ exchange.Server.Bulk ─ lease table │ write, buffered
 //
 // A connection has one query in work at a time; what is sent meanwhile waits in the
 // socket ("A server MUST NOT read more query messages from a connection than it is
@@ -26,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -33,20 +30,25 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"xdhcp/engine/lease"
+	"xdhcp/engine/policy"
+	"xdhcp/internal/wire/dhcp4"
+	"xdhcp/slowpath"
 )
 
-// Options configure a Server. The first three are required; Serve4 and Serve6 make
-// them.
+// Options configure a Server. The first four are required.
 type Options struct {
-	// Session makes what answers the queries of a connection.
-	Session func() Session
-	// Allowed says who may connect.
-	Allowed func(netip.Addr) bool
-	Port    int // -1: any, for tests
-	V6      bool
+	Exchange slowpath.BulkDecider
+	// Policy returns the policy in force. It says who may ask.
+	Policy func() *policy.Policy
+	// Clock is the time of leases.
+	Clock func() time.Time
+	Log   *slog.Logger
 
 	Connections int           // at once; 0: BULK_LQ_MAX_CONNS, 10
 	Timeout     time.Duration // 0: BULK_LQ_DATA_TIMEOUT, 300 s
+	Port        int           // 0: 67; -1: any, for tests
 	// In runs fn where the socket is to be opened; nil means right here. Tests
 	// give a network namespace.
 	In func(fn func() error) error
@@ -88,7 +90,10 @@ func New(o Options) *Server {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
-	if o.Port == -1 {
+	switch o.Port {
+	case 0:
+		o.Port = dhcp4.ServerPort
+	case -1:
 		o.Port = 0
 	}
 	if o.In == nil {
@@ -100,11 +105,7 @@ func New(o Options) *Server {
 // Listen opens the socket.
 func (s *Server) Listen() error {
 	return s.o.In(func() (err error) {
-		network := "tcp4"
-		if s.o.V6 {
-			network = "tcp6"
-		}
-		s.ln, err = net.Listen(network, fmt.Sprintf(":%d", s.o.Port))
+		s.ln, err = net.Listen("tcp4", fmt.Sprintf(":%d", s.o.Port))
 		switch {
 		case errors.Is(err, unix.EADDRINUSE):
 			err = fmt.Errorf("%w: another server has it; leasequery.bulk: false leaves it alone", err)
@@ -158,7 +159,7 @@ func (s *Server) Run(ctx context.Context) error {
 		// over BULK_LQ_MAX_CONNS, they SHOULD be closed immediately." "Connections
 		// not from permitted requestors SHOULD be closed immediately".
 		switch {
-		case !s.o.Allowed(addrOf(c.RemoteAddr())):
+		case !s.o.Policy().MayQuery(addr4(c.RemoteAddr())):
 			s.refused.Add(1)
 			c.Close()
 		case s.open.Load() >= uint64(s.o.Connections):
@@ -176,13 +177,14 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// addrOf is the address of an end of a TCP connection.
-func addrOf(a net.Addr) netip.Addr {
-	if t, ok := a.(*net.TCPAddr); ok {
-		addr, _ := netip.AddrFromSlice(t.IP)
-		return addr.Unmap()
+// addr4 is the address of an end of a TCP connection.
+func addr4(a net.Addr) lease.IP4 {
+	ap, err := netip.ParseAddrPort(a.String())
+	if err != nil || !ap.Addr().Unmap().Is4() {
+		return 0
 	}
-	return netip.Addr{}
+	b := ap.Addr().Unmap().As4()
+	return lease.IP4From(b[:])
 }
 
 // patient is a connection whose every read and write has to come on within
@@ -223,9 +225,10 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	c := patient{conn, ctx, s.o.Timeout}
 	stop := context.AfterFunc(ctx, c.hurry)
 	defer stop()
-	session := s.o.Session()
+	codec := slowpath.NewBulkCodec(s.o.Exchange)
 	in, out := bufio.NewReaderSize(c, 4096), bufio.NewWriterSize(c, buffer)
 	msg := make([]byte, 0, 1024)
+	clock := func() lease.Time { return lease.Time(s.o.Clock().Unix()) }
 	for ctx.Err() == nil {
 		var err error
 		if msg, err = read(in, msg); err != nil {
@@ -236,7 +239,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		}
 		s.queries.Add(1)
 		ended := false
-		usable := session.Answer(msg, addrOf(conn.LocalAddr()), func(answer []byte) bool {
+		usable := codec.Answer(s.o.Policy(), msg, addr4(conn.LocalAddr()), clock, func(answer []byte) bool {
 			if ctx.Err() != nil {
 				ended = true
 				return false
@@ -247,7 +250,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		})
 		if ended {
 			s.messages.Add(1)
-			_, err = out.Write(session.Terminated(msg, "the server is being shut down"))
+			_, err = out.Write(codec.Terminated(msg, "the server is being shut down"))
 		}
 		if err == nil {
 			err = out.Flush()

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync/atomic"
@@ -19,7 +20,6 @@ import (
 	"xdhcp/engine/exchange"
 	"xdhcp/engine/lease"
 	"xdhcp/engine/policy"
-	"xdhcp/slowpath"
 )
 
 // patience bounds every wait for what should happen at once.
@@ -64,7 +64,7 @@ func newPolicy(t testing.TB, allow string) *policy.Policy {
 
 const poolSize = 40 * 256
 
-func start(t testing.TB, o Options, brains ...slowpath.BulkDecider) *rig {
+func start(t testing.TB, o Options) *rig {
 	t.Helper()
 	r := &rig{t: t, ended: make(chan error, 1)}
 	p := newPolicy(t, "127.0.0.0/8")
@@ -77,21 +77,12 @@ func start(t testing.TB, o Options, brains ...slowpath.BulkDecider) *rig {
 		t.Fatal(err)
 	}
 	r.brain = &exchange.Server{Table: table, Clients: exchange.NewClients(table)}
-	brain := slowpath.BulkDecider(r.brain)
-	if len(brains) > 0 {
-		brain = brains[0]
+	if o.Exchange == nil {
+		o.Exchange = r.brain
 	}
-	four := Serve4(brain, r.policy.Load, func() time.Time { return time.Unix(now+60, 0) })
-	four.Port, four.Connections, four.Timeout = -1, o.Connections, o.Timeout
-	r.run(four)
-	return r
-}
-
-// run serves.
-func (r *rig) run(o Options) {
-	r.t.Helper()
+	o.Policy, o.Log, o.Port = r.policy.Load, slog.New(slog.DiscardHandler), -1
+	o.Clock = func() time.Time { return time.Unix(now+60, 0) }
 	r.s = New(o)
-	t := r.t
 	if err := r.s.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -99,6 +90,7 @@ func (r *rig) run(o Options) {
 	r.cancel = cancel
 	go func() { r.ended <- r.s.Run(ctx) }()
 	t.Cleanup(r.stop)
+	return r
 }
 
 func (r *rig) stop() {
@@ -362,7 +354,7 @@ func (b *blocking) Bulk(_ *policy.Policy, _ *exchange.BulkQuery, _ lease.IP4, _ 
 // reply messages, the server SHOULD be prepared to terminate the TCP connection".
 func TestRFC6926_8_2_AReaderThatDoesNotRead(t *testing.T) {
 	b := &blocking{}
-	r := start(t, Options{Timeout: 50 * time.Millisecond}, b)
+	r := start(t, Options{Exchange: b, Timeout: 50 * time.Millisecond})
 	c := r.dial()
 	c.send(query(1))
 	for deadline := time.Now().Add(patience); r.s.Stats().Broken == 0; {
@@ -379,7 +371,7 @@ func TestRFC6926_8_2_AReaderThatDoesNotRead(t *testing.T) {
 // §8.5: "A server aborting an in-process request SHOULD attempt to signal that to
 // its requestors by using the QueryTerminated status code".
 func TestRFC6926_8_5_QueryTerminated(t *testing.T) {
-	r := start(t, Options{}, &blocking{})
+	r := start(t, Options{Exchange: &blocking{}})
 	c := r.dial()
 	c.send(query(1))
 	if _, err := c.next(); err != nil {

@@ -308,7 +308,7 @@ type Client struct {
 	// Of DHCPv6.
 	IA           lease6.IA
 	DUID         []byte
-	Peer         []byte // where its messages came from: its relay agent, or its own address on the link
+	Peer         []byte // address of the client as its relay saw it
 	InterfaceID  []byte // option 18
 	RemoteID     []byte // option 37
 	SubscriberID []byte // option 38

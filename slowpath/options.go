@@ -18,6 +18,7 @@ import (
 // one value, whatever fields and however many parts it came in. It is made for
 // reuse; a value is valid until the next collect.
 type options struct {
+	msg     dhcp4.Msg
 	present [4]uint64
 	value   [256][]byte         // meaningful where present says so
 	parts   []layers.DHCPOption // in the order of RFC 3396 §5
@@ -35,6 +36,7 @@ const (
 // (RFC 2131 §4.1, RFC 3396 §5), and joining comes before any value is looked at
 // (RFC 3396 §7). It returns OK or BadOption.
 func (o *options) collect(m dhcp4.Msg, field []layers.DHCPOption) frame.Reason {
+	o.msg = m
 	o.present = [4]uint64{}
 	o.parts = o.parts[:0]
 	for _, part := range field {
@@ -203,6 +205,22 @@ func (o *options) has(code uint8) bool { return o.present[code>>6]>>(code&63)&1 
 
 // Option is get for the expressions of the policy (policy.Packet).
 func (o *options) Option(code uint8) ([]byte, bool) { return o.get(code) }
+
+// headerFields are what expressions may look at of the header: offset and length (RFC 2131
+// table 1).
+var headerFields = map[string][2]int{
+	"op": {0, 1}, "htype": {1, 1}, "hlen": {2, 1}, "hops": {3, 1}, "xid": {4, 4}, "secs": {8, 2}, "flags": {10, 2},
+	"ciaddr": {12, 4}, "yiaddr": {16, 4}, "siaddr": {20, 4}, "giaddr": {24, 4},
+}
+
+// Header is a field of the header (policy.HeaderPacket); nil: there is none such.
+func (o *options) Header(name string) []byte {
+	f, ok := headerFields[name]
+	if !ok || f[0]+f[1] > len(o.msg) {
+		return nil
+	}
+	return o.msg[f[0] : f[0]+f[1]]
+}
 
 // messageType is option 53, or what exchange has for its absence and for a value
 // that would be mistaken for that.

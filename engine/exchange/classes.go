@@ -36,7 +36,7 @@ func (d *decision) gather() {
 	q.facts = policy.Facts{
 		Client: &q.client, VendorClass: q.VendorClass, UserClass: q.UserClass,
 		VendorIdent: q.VendorIdent, VendorInfo: q.VendorInfo, Arch: q.Arch,
-		Giaddr: q.Giaddr, Port: q.Port, NTags: q.NTags, VLAN: q.VLAN,
+		Giaddr: q.Giaddr, Src: q.Src, Dst: q.Dst, Port: q.Port, NTags: q.NTags, VLAN: q.VLAN,
 		Reservation: d.res, Packet: q.Options,
 	}
 	d.p.Classify(&q.facts, &q.class)

@@ -18,6 +18,7 @@ type Facts struct {
 	VendorInfo  []byte        // option 125
 	Arch        []byte        // option 93
 	Giaddr      lease.IP4
+	Src, Dst    lease.IP4 // of the IP header
 	Port        uint16
 	NTags       uint8
 	VLAN        [2]uint16

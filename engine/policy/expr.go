@@ -23,6 +23,12 @@ import (
 //	substring(s, 0, 4)  part of a text: from a place (negative: from the end), so many bytes
 //	hex(s), unhex("0a") bytes as hexadecimal digits and back
 //	number(s)           up to eight bytes as a number, big endian
+//	header("ciaddr")    a field of the header as octets: xid, secs, flags, ciaddr, yiaddr,
+//	                    siaddr, giaddr; src and dst, the addresses of the packet
+//	dotted(s)           octets of an address as text; decimal(n), a number
+//	signed(s), long(n)  as number, with a sign; a number as four octets
+//	hexpairs(s, ":")    hex with something between the octets
+//	part(s, ".-", 2)    the second part of s between any of these
 //	mac, giaddr         chaddr; the relay agent's address as text, "0.0.0.0": none
 //	htype               hardware type
 //	known               whether the client has a reservation on the link
@@ -48,11 +54,13 @@ type ExprTools struct {
 	Hex       func(string) string           `expr:"hex"`
 	Unhex     func(string) (string, error)  `expr:"unhex"`
 	Number    func(string) int              `expr:"number"`
+	ExprTexts
 }
 
 // NewExprTools binds them.
 func NewExprTools() ExprTools {
 	return ExprTools{
+		ExprTexts: newExprTexts(),
 		Substring: substring,
 		Hex:       func(s string) string { return hex.EncodeToString([]byte(s)) },
 		Unhex: func(s string) (string, error) {
@@ -78,6 +86,7 @@ type exprEnv struct {
 	Exists func(int) bool           `expr:"exists"`
 	Relay  func(int) string         `expr:"relay"`
 	Sub    func(string, int) string `expr:"suboption"`
+	Header func(string) string      `expr:"header"`
 	MAC    string                   `expr:"mac"`
 	Giaddr string                   `expr:"giaddr"`
 	HType  int                      `expr:"htype"`
@@ -91,6 +100,12 @@ var exprEnvs = sync.Pool{New: func() any { return newExprEnv() }}
 
 func newExprEnv() *exprEnv {
 	e := &exprEnv{ExprTools: NewExprTools()}
+	e.Header = func(name string) string {
+		if e.facts == nil {
+			return ""
+		}
+		return e.facts.header(name)
+	}
 	e.Option = func(code int) string {
 		if e.facts == nil || code < 0 || code > 255 {
 			return ""

@@ -61,6 +61,13 @@ func TestExpressions(t *testing.T) {
 		{`vendor.enterprise == 4491`, `{expression: "substring(option(125), 0, 4) == unhex(\"0000118b\")"}`, false},
 		{`vendor[4491].exists`, `{expression: "exists(125) and number(substring(option(125), 0, 4)) == 4491"}`, false},
 		{`vendor-class[*].exists`, `{expression: "exists(124)"}`, false},
+		{`hexstring(relay4[1].hex, relay4[2].hex) == '0a'`, `{expression: "hexpairs(relay(1), relay(2)) == \"0a\""}`, false},
+		{`split(option[12].hex, '.', 1) == 'a'`, `{expression: "part(option(12), \".\", 1) == \"a\""}`, false},
+		{`pkt.src == 10.0.0.1 or pkt4.transid == 7`, `{expression: "header(\"src\") == unhex(\"0a000001\") or header(\"xid\") == unhex(\"00000007\")"}`, false},
+		{`addrtotext(pkt4.ciaddr) == '10.0.0.1'`, `{expression: "dotted(header(\"ciaddr\")) == \"10.0.0.1\""}`, false},
+		{`uint16totext(option[93].hex) == '7'`, `{expression: "(len(option(93)) == 2 ? decimal(number(option(93))) : \"\") == \"7\""}`, false},
+		{`int8totext(option[23].hex) == '-1'`, `{expression: "(len(option(23)) == 1 ? decimal(signed(option(23))) : \"\") == \"-1\""}`, false},
+		{`concat(pkt4.htype, 'x') == 0x0000000178`, `{expression: "(long(htype) + \"x\") == unhex(\"0000000178\")"}`, false},
 		{`lcase(option[12].hex) == 'a' or ucase(option[12].hex) == 'B'`, `{expression: "lower(option(12)) == \"a\" or upper(option(12)) == \"B\""}`, true},
 		{`match('a.*', option[12].hex)`, `{expression: "option(12) matches \"^(?:a.*)$\""}`, true},
 	} {
@@ -87,13 +94,11 @@ func TestExpressions(t *testing.T) {
 // Expressions that Kea takes and we cannot say.
 func TestExpressionsNotCarried(t *testing.T) {
 	for test, why := range map[string]string{
-		`pkt.src == 10.0.0.1`:                 "pkt.src is not known",
-		`pkt4.ciaddr == 10.0.0.1`:             "pkt4.ciaddr is not known",
-		`option[routers].text == 'x'`:         "option[3].text is not the option's octets",
-		`relay4[1].text == '0x01'`:            "relay4[1].text is not the sub-option's octets",
-		`member('HA_a')`:                      "member('HA_a') cannot be part",
-		`split(option[12].hex, '.', 1)== 'a'`: "split is not known",
-		`vendor-class[1].data[1] == 'a'`:      "vendor-class.data is not known",
+		`pkt.len == 300`:                 "pkt.len is not known",
+		`option[routers].text == 'x'`:    "option[3].text is not the option's octets",
+		`relay4[1].text == '0x01'`:       "relay4[1].text is not the sub-option's octets",
+		`member('HA_a')`:                 "member('HA_a') cannot be part",
+		`vendor-class[1].data[1] == 'a'`: "vendor-class.data is not known",
 	} {
 		r, problems := Convert("f", []byte(whole(`"client-classes":[{"name":"w","test":"`+test+`"}]`)), Options{})
 		if r == nil || len(r.NotCarried) != 1 || !strings.Contains(r.NotCarried[0].Msg, why) {

@@ -265,11 +265,21 @@ func (c *converter) bytes(e *expr) (string, string) {
 		}
 		return fmt.Sprintf("relay(%d)", e.path[0]), ""
 	case "pkt4":
-		if e.part == "mac" {
+		switch e.part {
+		case "mac":
 			return "mac", ""
+		case "ciaddr", "yiaddr", "siaddr", "giaddr":
+			return fmt.Sprintf("header(%q)", e.part), ""
+		case "transid":
+			return `header("xid")`, ""
+		case "hlen", "htype", "msgtype":
+			return "long(" + numbers[e.part] + ")", ""
 		}
-		return "", "pkt4." + e.part + " is not known to expressions, or not in this place"
+		return "", "pkt4." + e.part + " is not known to expressions"
 	case "pkt":
+		if e.part == "src" || e.part == "dst" {
+			return fmt.Sprintf("header(%q)", e.part), ""
+		}
 		return "", "pkt." + e.part + " is not known to expressions, or not in this place"
 	case "vendor", "vendor-class":
 		return c.vendorBytes(e)
@@ -305,6 +315,19 @@ func (c *converter) bytes(e *expr) (string, string) {
 	case "hexstring":
 		if args[1] == `""` {
 			return "hex(" + args[0] + ")", ""
+		}
+		return "hexpairs(" + args[0] + ", " + args[1] + ")", ""
+	case "split":
+		return fmt.Sprintf("part(%s, %s, %d)", args[0], args[1], e.num), ""
+	case "totext":
+		// Kea's classes are false where the value has another length.
+		switch size := map[string]int{"addrtotext": 0, "int8totext": 1, "uint8totext": 1, "int16totext": 2, "uint16totext": 2, "int32totext": 4, "uint32totext": 4}[e.part]; {
+		case size == 0:
+			return "dotted(" + args[0] + ")", ""
+		case strings.HasPrefix(e.part, "u"):
+			return fmt.Sprintf("(len(%s) == %d ? decimal(number(%s)) : \"\")", args[0], size, args[0]), ""
+		default:
+			return fmt.Sprintf("(len(%s) == %d ? decimal(signed(%s)) : \"\")", args[0], size, args[0]), ""
 		}
 	}
 	return "", e.op + " is not known to expressions, or not in this place"

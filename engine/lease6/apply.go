@@ -22,6 +22,15 @@ func (t *Table) Apply(rec []byte) error {
 	if err != nil {
 		return err
 	}
+	for !t.replay(&c) {
+	}
+	return nil
+}
+
+// replay applies a change; false: the prefix has gone from one shard to another
+// meanwhile. (A snapshot can have a prefix twice if that happened while it was taken,
+// and several goroutines read it.)
+func (t *Table) replay(c *Change) bool {
 	old := t.at(c.Prefix)
 	var s *shard
 	switch {
@@ -33,33 +42,39 @@ func (t *Table) Apply(rec []byte) error {
 		_, tag := t.stripeOf(c.Prefix)
 		s = t.shardOf(uint64(tag))
 	}
-	if old != 0 && t.home(old) != s && !t.home(old).yield(old, c.Version) {
-		return nil
+	if old != 0 && t.home(old) != s && !t.home(old).yield(old, c) {
+		return true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := t.at(c.Prefix)
 	if h == 0 {
 		pool, _ := s.lay.regular(c.Prefix)
-		if h, _ = s.insert(c.Prefix, pool); h == 0 {
-			return nil // 2³¹ records are in memory
+		var other ref
+		if h, other = s.insert(c.Prefix, pool); h == 0 {
+			return other == 0 // 2³¹ records are in memory
 		}
+	} else if t.home(h) != s {
+		return false
 	} else if r := t.rec(h); c.Version <= r.version {
-		return nil
+		return true
 	} else {
 		s.unlink(h, r)
 	}
-	s.put(h, t.rec(h), &c)
-	return nil
+	s.put(h, t.rec(h), c)
+	return true
 }
 
 // yield removes a record for a newer change that belongs to another shard; false: it is
 // not newer.
-func (s *shard) yield(r ref, version uint32) bool {
+func (s *shard) yield(r ref, c *Change) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rec := s.t.rec(r)
-	if version <= rec.version {
+	switch {
+	case rec.state == stNone || rec.pfx() != c.Prefix: // gone meanwhile
+		return true
+	case c.Version <= rec.version:
 		return false
 	}
 	s.unlink(r, rec)

@@ -10,6 +10,7 @@ import (
 	"xdhcp/engine/control"
 	"xdhcp/engine/journal"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 )
 
 type watchCmd struct {
@@ -50,7 +51,7 @@ func (c *watchCmd) log(yield func(control.Event) bool) error {
 		if err != nil || rec == nil {
 			return err
 		}
-		ev, err := control.EventOf(uint64(seq), rec, func(lease.IP4, uint32) (control.Lease, bool) { return control.Lease{}, false })
+		ev, err := control.EventOf(uint64(seq), rec, control.Known{})
 		if err != nil {
 			return err
 		}
@@ -96,7 +97,7 @@ func (s *server) Watch(ctx context.Context, from control.WatchFrom, begin func()
 			}
 			continue
 		}
-		ev, err := control.EventOf(uint64(seq), rec, s.leaseAt)
+		ev, err := control.EventOf(uint64(seq), rec, control.Known{V4: s.leaseAt, V6: s.leaseAt6})
 		if err != nil {
 			return err
 		}
@@ -114,4 +115,12 @@ func (s *server) leaseAt(a lease.IP4, version uint32) (control.Lease, bool) {
 		return control.Lease{}, false
 	}
 	return control.LeaseOf(&e), true
+}
+
+func (s *server) leaseAt6(p lease6.Prefix, version uint32) (control.Lease, bool) {
+	var e lease6.Entry
+	if !s.table6.Lookup(p, &e) || e.Version != version {
+		return control.Lease{}, false
+	}
+	return control.LeaseOf6(&e), true
 }

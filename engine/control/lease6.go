@@ -82,16 +82,22 @@ type Event struct {
 	Lease
 }
 
-// EventOf describes a change as the journal has it. For one of IPv4 that says no
-// more than the address, client gives the lease as it is now, if it is still of the
-// same binding.
-func EventOf(seq uint64, rec []byte, client func(lease.IP4, uint32) (Lease, bool)) (Event, error) {
+// Known gives the lease of what a change is about as of a version; false: it has
+// changed again, or nobody knows.
+type Known struct {
+	V4 func(lease.IP4, uint32) (Lease, bool)
+	V6 func(lease6.Prefix, uint32) (Lease, bool)
+}
+
+// EventOf describes a change as the journal has it. For one that says no more than
+// the address, known says whose lease it was.
+func EventOf(seq uint64, rec []byte, known Known) (Event, error) {
 	if len(rec) > 2 && lease.Op(rec[2])&lease.OpV6 != 0 {
 		c, err := lease6.ParseChange(rec)
 		if err != nil {
 			return Event{}, err
 		}
-		return eventOf6(seq, &c), nil
+		return eventOf6(seq, &c, known), nil
 	}
 	c, err := lease.ParseChange(rec)
 	if err != nil {
@@ -102,23 +108,32 @@ func EventOf(seq uint64, rec []byte, client func(lease.IP4, uint32) (Lease, bool
 		e.Lease = LeaseOf(&lease.Entry{
 			Addr: c.Addr, Start: c.Start, Expires: c.Expires, CLTT: c.At, HType: c.HType, HW: c.HW, ClientID: c.ClientID, Relay: c.Relay, Host: c.Host,
 		})
-	} else if l, ok := client(c.Addr, c.Version); ok {
-		e.Lease = l
+	} else if known.V4 != nil {
+		if l, ok := known.V4(c.Addr, c.Version); ok {
+			e.Lease = l
+		}
 	}
 	e.Address, e.State, e.CLTT = c.Addr.String(), "", time.Time{}
 	e.ends(c.Op, c.Start, c.Expires)
 	return e, nil
 }
 
-func eventOf6(seq uint64, c *lease6.Change) Event {
+func eventOf6(seq uint64, c *lease6.Change, known Known) Event {
 	e := Event{Seq: seq, Event: c.Op.String(), At: wall(c.At)}
 	e.Lease = LeaseOf6(&lease6.Entry{
 		Prefix: c.Prefix, IA: c.IA, Start: c.Start, Preferred: c.Preferred, Expires: c.Expires,
 		DUID: c.Client.DUID, LinkLayer: c.Client.LinkLayer, Peer: c.Client.Peer, InterfaceID: c.Client.InterfaceID,
 		RemoteID: c.Client.RemoteID, SubscriberID: c.Client.SubscriberID, Host: c.Client.Host,
 	})
-	e.State = ""
-	e.ends(c.Op, c.Start, c.Expires)
+	if !c.Full && known.V6 != nil {
+		if l, ok := known.V6(c.Prefix, c.Version); ok {
+			e.Lease = l
+		}
+	}
+	e.State, e.CLTT, e.Preferred = "", time.Time{}, time.Time{}
+	if e.ends(c.Op, c.Start, c.Expires); c.Full && c.Preferred != lease.Never {
+		e.Preferred = wall(c.Preferred)
+	}
 	return e
 }
 

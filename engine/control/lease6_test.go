@@ -28,15 +28,21 @@ func TestEventOf(t *testing.T) {
 		HW: []byte{2, 0, 0, 0, 0, 9}, ID: []byte{1, 2, 0, 0, 0, 0, 9}, Relay: []byte("\x01\x02ab\x02\x01c"),
 	}
 	renew := lease.Change{Op: lease.OpRenew, Addr: v4.Addr, Version: 2, At: 1500, Start: 1000, Expires: 5000}
-	known := func(a lease.IP4, version uint32) (Lease, bool) {
-		return Lease{Address: "?", State: "bound", MAC: "02:00:00:00:00:09"}, a == v4.Addr && version == 2
+	known := Known{
+		V4: func(a lease.IP4, version uint32) (Lease, bool) {
+			return Lease{Address: "?", State: "bound", MAC: "02:00:00:00:00:09"}, a == v4.Addr && version == 2
+		},
+		V6: func(p lease6.Prefix, version uint32) (Lease, bool) {
+			e := lease6.Entry{Prefix: p, IA: pd.IA, DUID: pd.Client.DUID, Status: lease.Expired, Expires: 4000, Preferred: 3000, CLTT: 1000}
+			return LeaseOf6(&e), p == pd.Prefix && version == 4
+		},
 	}
 	for _, tt := range []struct {
 		rec  []byte
 		want string
 	}{
 		{pd.AppendTo(nil), `{"seq":9,"event":"grant","at":"1970-01-01T00:16:40Z","address":"2001:db8:1000::/56","state":"","mac":"02:00:00:00:00:01","host":"h","start":"1970-01-01T00:15:00Z","expires":"1970-01-01T01:06:40Z","remote_id":"0000000972","type":"pd","duid":"0003000102","iaid":7,"preferred":"1970-01-01T00:50:00Z","via":"fe80::1","interface_id":"78","subscriber_id":"73"}`},
-		{gone.AppendTo(nil), `{"seq":9,"event":"expire","at":"1970-01-01T01:06:40Z","address":"2001:db8:1000::/56","state":"","type":"pd"}`},
+		{gone.AppendTo(nil), `{"seq":9,"event":"expire","at":"1970-01-01T01:06:40Z","address":"2001:db8:1000::/56","state":"","type":"pd","duid":"0003000102","iaid":7}`},
 		{v4.AppendTo(nil), `{"seq":9,"event":"grant","at":"1970-01-01T00:16:40Z","address":"192.0.2.7","state":"","mac":"02:00:00:00:00:09","start":"1970-01-01T00:16:40Z","circuit_id":"6162","remote_id":"63"}`},
 		{renew.AppendTo(nil), `{"seq":9,"event":"renew","at":"1970-01-01T00:25:00Z","address":"192.0.2.7","state":"","mac":"02:00:00:00:00:09","start":"1970-01-01T00:16:40Z","expires":"1970-01-01T01:23:20Z"}`},
 	} {

@@ -96,7 +96,7 @@ subnets:
 
 	next = follow(t, s, "--after", fmt.Sprint(grant.Seq))
 	c.send(dhcpv6.MessageTypeRelease)
-	if e := next(); e.Event != "release" || e.Address != prefix || e.Seq <= grant.Seq {
+	if e := next(); e.Event != "release" || e.Address != prefix || e.Seq <= grant.Seq || e.DUID != grant.DUID {
 		t.Errorf("event %+v after the release", e)
 	}
 	eventually(t, "no route", func() bool { return routesNow(t, p.Server) == "" })

@@ -170,3 +170,22 @@ func BenchmarkHandle6(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkCodec6 is parsing and encoding alone: the answer is ready.
+func BenchmarkCodec6(b *testing.B) {
+	for relays := range 3 {
+		b.Run(fmt.Sprintf("relays=%d", relays), func(b *testing.B) {
+			r := newRig6(b, spec6())
+			r.brain.forget = true
+			t := newTemplate6(b, relays, request6(3, opt6(2, serverID...)))
+			buf := make([]byte, 2048)
+			b.ReportAllocs()
+			for b.Loop() {
+				f := frame.Frame{Data: buf[:copy(buf, t.frame)]}
+				if v, why, _ := r.h.Handle(&f, r.batch); v != frame.Await {
+					b.Fatal(why)
+				}
+			}
+		})
+	}
+}

@@ -93,7 +93,7 @@ func (s *shard) put(h ref, rec *record, c *Change) {
 		} else {
 			v := c.Client.parts()
 			k := key{scope: c.Scope, ia: c.IA, duid: v[partDUID]}
-			k.tag = s.t.tagOf(&k)
+			k.tag = tagOf(s.t.hash(k.duid), k.scope, k.ia)
 			s.name(h, rec, &k, &v)
 		}
 		rec.start, rec.preferred = c.Start, c.Preferred

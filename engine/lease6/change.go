@@ -75,26 +75,40 @@ func shortLen(op lease.Op) int {
 	return changeShort
 }
 
-// putFixed writes all but the byte strings and their lengths to a record of n bytes.
-func (c *Change) putFixed(p []byte, n int, flags uint8) {
+// fixed is what has a fixed place in a record of n bytes; less is written of a short one.
+type fixed struct {
+	op                            lease.Op
+	p                             Prefix
+	ia                            IA
+	version                       uint32
+	at, expires, start, preferred lease.Time
+	scope                         lease.ScopeID
+}
+
+// put writes it.
+func (f *fixed) put(p []byte, n int, flags uint8) {
 	le := binary.LittleEndian
 	_ = p[changeShort-1]
 	le.PutUint16(p, uint16(n))
-	p[2], p[3], p[4], p[5] = byte(c.Op), flags, c.Prefix.Len, byte(c.IA.Type)
+	p[2], p[3], p[4], p[5] = byte(f.op), flags, f.p.Len, byte(f.ia.Type)
 	le.PutUint16(p[6:], 0)
-	le.PutUint32(p[8:], c.Version)
-	le.PutUint32(p[12:], uint32(c.At))
-	c.Prefix.Put(p[offPrefix:])
+	le.PutUint32(p[8:], f.version)
+	le.PutUint32(p[12:], uint32(f.at))
+	f.p.Put(p[offPrefix:])
 	if n > changeShort {
-		le.PutUint32(p[offExpires:], uint32(c.Expires))
+		le.PutUint32(p[offExpires:], uint32(f.expires))
 	}
 	if n < changeFull {
 		return
 	}
-	le.PutUint32(p[offStart:], uint32(c.Start))
-	le.PutUint32(p[40:], uint32(c.Preferred))
-	le.PutUint32(p[44:], uint32(c.Scope))
-	le.PutUint32(p[48:], c.IA.ID)
+	le.PutUint32(p[offStart:], uint32(f.start))
+	le.PutUint32(p[40:], uint32(f.preferred))
+	le.PutUint32(p[44:], uint32(f.scope))
+	le.PutUint32(p[48:], f.ia.ID)
+}
+
+func (c *Change) fixed() *fixed {
+	return &fixed{c.Op, c.Prefix, c.IA, c.Version, c.At, c.Expires, c.Start, c.Preferred, c.Scope}
 }
 
 // AppendTo appends the encoded change to b. What is too long to be kept is left out.
@@ -102,7 +116,7 @@ func (c *Change) AppendTo(b []byte) []byte {
 	var fix [changeFull]byte
 	if !c.Full && c.Op != OpGrant && c.Op != OpRenew {
 		n := shortLen(c.Op)
-		c.putFixed(fix[:], n, 0)
+		c.fixed().put(fix[:], n, 0)
 		return append(b, fix[:n]...)
 	}
 	v := c.Client.parts()
@@ -111,7 +125,7 @@ func (c *Change) AppendTo(b []byte) []byte {
 		fix[offLens+i] = uint8(len(p))
 		n += len(p)
 	}
-	c.putFixed(fix[:], n, flagFull)
+	c.fixed().put(fix[:], n, flagFull)
 	b = append(b, fix[:]...)
 	for _, p := range v {
 		b = append(b, p...)

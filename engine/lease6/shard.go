@@ -140,16 +140,15 @@ func (s *shard) record(b *lease.Batch, op lease.Op, rec *record, at lease.Time, 
 	rec.version++
 	rec.pending = b.Ticket()
 	rec.flags |= fLogged
-	c := Change{Op: op, Prefix: rec.pfx(), IA: IA{rec.ia, rec.iaid}, Version: rec.version, At: at,
-		Expires: rec.expires, Start: rec.start, Preferred: rec.preferred, Scope: rec.scope}
+	f := fixed{op, rec.pfx(), IA{rec.ia, rec.iaid}, rec.version, at, rec.expires, rec.start, rec.preferred, rec.scope}
 	if !full && op != OpGrant && op != OpRenew {
 		n := shortLen(op)
-		c.putFixed(b.Extend(n), n, 0)
+		f.put(b.Extend(n), n, 0)
 		return
 	}
 	room := s.room(rec)
 	p := b.Extend(changeFull + len(room))
-	c.putFixed(p, len(p), flagFull)
+	f.put(p, len(p), flagFull)
 	copy(p[offLens:], rec.lens[:])
 	copy(p[changeFull:], room)
 }

@@ -199,15 +199,14 @@ func (t *Table) keyOf(scope lease.ScopeID, duid []byte, ia IA) (k key, ok bool) 
 	if len(duid) == 0 || len(duid) > MaxDUID || ia.Type < NA || ia.Type > PD {
 		return key{}, false
 	}
-	k = key{s: t.shardOf(t.hash(duid)), scope: scope, ia: ia, duid: duid}
-	k.tag = t.tagOf(&k)
-	return k, true
+	h := t.hash(duid)
+	return key{s: t.shardOf(h), tag: tagOf(h, scope, ia), scope: scope, ia: ia, duid: duid}, true
 }
 
-// tagOf is what an IA is found by in its shard.
-func (t *Table) tagOf(k *key) uint32 {
-	h := mix(t.hash(k.duid)^mix1, uint64(k.scope)<<32^uint64(k.ia.ID))
-	return max(uint32(mix(h^mix2, uint64(k.ia.Type)^mix0)>>32), 1)
+// tagOf is what an IA is found by in its shard; h is the hash of the DUID.
+func tagOf(h uint64, scope lease.ScopeID, ia IA) uint32 {
+	h = mix(h^mix1, uint64(scope)<<32^uint64(ia.ID))
+	return max(uint32(mix(h^mix2, uint64(ia.Type)^mix0)>>32), 1)
 }
 
 func (t *Table) hash(duid []byte) uint64 {

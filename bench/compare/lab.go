@@ -129,7 +129,7 @@ func (w *wire) load(k clientKit) (*load.Generator, error) {
 	}
 	switch {
 	case k.patient:
-		cfg.Waits = load.RFCWaits
+		cfg.Waits, cfg.Jitter = load.RFCWaits, load.RFCJitter
 	case k.probe:
 		cfg.Waits = []time.Duration{50 * time.Millisecond}
 		cfg.FirstMAC = load.MAC{0x02, 0x0f}

@@ -86,6 +86,8 @@ type Config struct {
 	// one the exchange is lost. Default: one try, one second. RFCWaits is what
 	// clients do.
 	Waits []time.Duration
+	// Jitter makes each wait up to so much longer or shorter.
+	Jitter time.Duration
 
 	// OnAck is told every ACK for one of the clients, whether or not it still
 	// waits for it, on the generator's thread.
@@ -96,8 +98,12 @@ type Config struct {
 	AfterBatch func() error
 }
 
-// RFCWaits are the delays of RFC 2131 §4.1, without its random second.
+// RFCWaits are the delays of RFC 2131 §4.1, to be randomized by RFCJitter, so that
+// clients which an outage has brought into step do not stay so.
 var RFCWaits = []time.Duration{4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, 64 * time.Second}
+
+// RFCJitter is the random second of RFC 2131 §4.1.
+const RFCJitter = time.Second
 
 // Ack is a lease that the server has acknowledged.
 type Ack struct {
@@ -142,8 +148,8 @@ func (c *Config) complete(link MAC) error {
 		c.Waits = []time.Duration{defaultTimeout}
 	}
 	for _, w := range c.Waits {
-		if w <= 0 {
-			return fmt.Errorf("a wait of %v", w)
+		if w-c.Jitter <= 0 || c.Jitter < 0 {
+			return fmt.Errorf("a wait of %v, give or take %v", w, c.Jitter)
 		}
 	}
 	return nil

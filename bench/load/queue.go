@@ -63,10 +63,15 @@ func (h *holders) clear(addr, client uint32) {
 
 // timers are the ends of waits. All waits after a try are equally long, so
 // those of one try run out in the order in which they began: a first-in
-// first-out for each try is a complete timer wheel.
+// first-out for each try is a complete timer wheel. Waits that are randomized have
+// one of a few lengths, and a first-in first-out for each length.
 type timers struct {
-	tries []wait
+	lengths int    // that the wait after a try may have
+	tries   []wait // lengths for the first try, for the second, …
 }
+
+// jitterSteps is how many lengths a randomized wait may have.
+const jitterSteps = 16
 
 type wait struct {
 	length int64
@@ -82,17 +87,28 @@ type timer struct {
 
 const firstTimers = 1 << 10
 
-func newTimers[D ~int64](waits []D) timers {
-	var t timers
+func newTimers[D ~int64](waits []D, jitter D) timers {
+	t := timers{lengths: 1}
+	if jitter > 0 {
+		t.lengths = jitterSteps
+	}
 	for _, d := range waits {
-		t.tries = append(t.tries, wait{length: int64(d), buf: make([]timer, firstTimers)})
+		for k := range t.lengths {
+			length := int64(d)
+			if jitter > 0 { // evenly, in the middles of the steps
+				length += int64(jitter) * int64(2*k+1-jitterSteps) / jitterSteps
+			}
+			t.tries = append(t.tries, wait{length: length, buf: make([]timer, firstTimers)})
+		}
 	}
 	return t
 }
 
 // start begins the wait after a try, 0 being the first.
 func (t *timers) start(try int, now int64, client, step uint32) {
-	w := &t.tries[try]
+	// Which length: random enough, and the same in a run that is repeated.
+	k := int((client*0x9e3779b1 ^ step*0x85ebca6b) >> 16 % uint32(t.lengths))
+	w := &t.tries[try*t.lengths+k]
 	if w.n == len(w.buf) {
 		bigger := make([]timer, 2*len(w.buf))
 		copy(bigger, w.buf[w.head:])

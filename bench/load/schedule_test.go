@@ -208,6 +208,44 @@ func TestQueue(t *testing.T) {
 	}
 }
 
+// RFC 2131 §4.1: "… randomized by the value of a uniform random number chosen from the range -1 to +1."
+func TestJitter(t *testing.T) {
+	cfg := relayed(10_000)
+	cfg.Waits, cfg.Jitter = []time.Duration{4000, 8000}, 1000
+	if err := cfg.complete(MAC{}); err != nil {
+		t.Fatal(err)
+	}
+	s := newSim(&cfg, 0)
+	for i := range s.clients {
+		s.clients[i].step = 1
+		s.timers.start(1, 0, uint32(i), 1)
+	}
+	early, n := 0, 0
+	for now := int64(0); now <= 9000; now += 10 {
+		for {
+			i, ok := s.timers.expired(now, s)
+			if !ok {
+				break
+			}
+			s.clients[i].step++
+			n++
+			switch {
+			case now < 7000:
+				t.Fatalf("a wait of 8000 ± 1000 is over at %d", now)
+			case now < 8000:
+				early++
+			}
+		}
+	}
+	if n != 10_000 || early < 4500 || early > 5500 {
+		t.Errorf("%d waits, %d of them shorter than without jitter", n, early)
+	}
+	cfg.Jitter = 4000
+	if err := cfg.complete(MAC{}); err == nil {
+		t.Error("a wait that may be over at once")
+	}
+}
+
 func TestTimersRunOutInOrder(t *testing.T) {
 	cfg := relayed(5000)
 	cfg.Waits = []time.Duration{100, 200}

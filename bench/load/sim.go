@@ -105,7 +105,7 @@ func newSim(cfg *Config, tagsLost int) *sim {
 	s := &sim{
 		cfg: cfg, xids: newXIDs(cfg.Clients), clients: make([]client, cfg.Clients),
 		unbound: newQueue(cfg.Clients), leased: newQueue(cfg.Clients),
-		timers: newTimers(cfg.Waits), tagsLost: tagsLost,
+		timers: newTimers(cfg.Waits, cfg.Jitter), tagsLost: tagsLost,
 	}
 	for i := range s.clients {
 		s.unbound.push(uint32(i))

@@ -39,7 +39,7 @@ type clientFlags struct {
 
 	Require []uint8         `help:"Options that every OFFER and ACK, or Advertise and Reply, must have." placeholder:"CODE"`
 	Wait    []time.Duration `help:"How long to wait for an answer, after each try." default:"1s"`
-	RFC     bool            `name:"rfc-waits" help:"Wait and send again as RFC 2131 says: 4s, 8s, 16s, 32s, 64s."`
+	RFC     bool            `name:"rfc-waits" help:"Wait and send again as RFC 2131 says: 4s, 8s, 16s, 32s, 64s, each a second longer or shorter."`
 
 	Mix     string `help:"Kinds of exchange and their weights: dora (or sarr), renew, rebind, release." default:"dora"`
 	Preload bool   `help:"First give every client a lease; not measured."`
@@ -86,7 +86,7 @@ func (c *clientFlags) config() (load.Config, error) {
 	}
 	cfg.Require, cfg.Waits = c.Require, c.Wait
 	if c.RFC {
-		cfg.Waits = load.RFCWaits
+		cfg.Waits, cfg.Jitter = load.RFCWaits, load.RFCJitter
 	}
 	if c.ServerMAC == "" && c.Server.IsValid() && len(c.VLAN) == 0 {
 		cfg.ServerMAC, err = c.resolve(c.Server)

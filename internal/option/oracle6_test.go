@@ -57,7 +57,7 @@ func TestIndependentDecoder6Set(t *testing.T) {
 	if err := mo.FromBytes(wire); err != nil {
 		t.Fatal(err)
 	}
-	relay := dhcpv6.RelayOptions{Options: mo.Options}
+	relay := dhcpv6.RelayOptions(mo)
 	fourRD := mo.FourRD()[0].FourRDOptions
 	ntp := ""
 	for _, o := range mo.Options.GetOne(dhcpv6.OptionNTPServer).(*dhcpv6.OptNTPServer).Suboptions {
@@ -69,9 +69,9 @@ func TestIndependentDecoder6Set(t *testing.T) {
 		{"SNTP", fmt.Sprint(mo.SNTP()), "[2001:db8::123]"},
 		{"NTP", ntp, "Server Address: 2001:db8::1; Server Address: 2001:db8::2; Multicast Address: ff05::101; Server FQDN: [n.example]; "},
 		{"vendors", fmt.Sprint(len(mo.VendorOpts())), "2"},
-		{"cable", fmt.Sprintf("%s", mo.VendorOpt(4491).GetOne(33).ToBytes()), "modem.cfg"},
+		{"cable", string(mo.VendorOpt(4491).GetOne(33).ToBytes()), "modem.cfg"},
 		{"cable 7", fmt.Sprintf("%x", mo.VendorOpt(4491).GetOne(7).ToBytes()), "0102"},
-		{"ACS", fmt.Sprintf("%s", mo.VendorOpt(3561).GetOne(1).ToBytes()), "http://acs.example/"},
+		{"ACS", string(mo.VendorOpt(3561).GetOne(1).ToBytes()), "http://acs.example/"},
 		{"vendor class", fmt.Sprintf("%s", mo.VendorClass(311)), "[MSFT 5.0 XBOX]"},
 		{"user class", fmt.Sprintf("%s", mo.UserClasses()), "[one two]"},
 		{"URL", mo.BootFileURL(), "http://[2001:db8::1]/boot?arch=x"},

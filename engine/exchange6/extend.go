@@ -31,6 +31,9 @@ func (d *decision) extend() {
 
 // extendIA answers one IA, which was begun; false: it is left out.
 func (d *decision) extendIA(ia *IA) bool {
+	if d.extendOwn(ia) {
+		return true
+	}
 	views := d.views(ia.IA)
 	known := false
 	for i := range views {
@@ -62,34 +65,53 @@ func (d *decision) extendIA(ia *IA) bool {
 	}
 	kept := false
 	for _, q := range d.leases(ia) {
-		if q.IsZero() {
-			continue // a hint
-		}
-		if bound := isBound(views, q); bound == known && !(kept && !bound) && d.p.OnLink(d.subnet, q) && d.keep(ia, q, !bound) {
-			kept = true
+		if !q.IsZero() && !known && !kept && d.p.OnLink(d.subnet, q) {
+			kept = d.keep(ia, q, true)
 		}
 	}
-	if !kept {
-		// The client named nothing that it may keep: it gets what else it has.
-		for i := range views {
-			if v := &views[i]; v.Status == lease.Bound && d.keep(ia, v.Prefix, false) {
-				kept = true
-			}
+	// The client named nothing that it may keep: it gets what else it has.
+	for i := range views {
+		if v := &views[i]; v.Status == lease.Bound && d.keep(ia, v.Prefix, false) {
+			kept = true
 		}
 	}
 	if !kept {
 		d.assign(ia, true)
 	}
-	// What it may not keep goes back with lifetimes of 0.
+	d.voidRest(ia)
+	if d.last().N == 0 {
+		d.none()
+	}
+	return true
+}
+
+// extendOwn extends what an IA names and has: the usual renewal, one step in the table for
+// each lease. False: there is no such.
+func (d *decision) extendOwn(ia *IA) bool {
+	if ia.N == 0 || !d.prepare(ia) {
+		return false
+	}
+	kept := false
+	d.req.Extend = true
+	for _, q := range d.leases(ia) {
+		if !q.IsZero() && d.p.OnLink(d.subnet, q) && d.keep(ia, q, false) {
+			kept = true
+		}
+	}
+	d.req.Extend = false
+	if kept {
+		d.voidRest(ia)
+	}
+	return kept
+}
+
+// voidRest returns what an IA names and may not keep.
+func (d *decision) voidRest(ia *IA) {
 	for _, q := range d.leases(ia) {
 		if !q.IsZero() && !d.busy {
 			d.void(q) // put leaves what is kept as it is
 		}
 	}
-	if d.last().N == 0 {
-		d.none()
-	}
-	return true
 }
 
 // voidOffLink returns what an IA names that is of no link of ours.

@@ -26,7 +26,8 @@ const (
 // changes nothing and gets the ticket of the first.
 //
 // NotYours: the prefix is another's, or outside. Taken: likewise, and it is the
-// client's reservation. Full: the IA has too many leases. Busy: ask again.
+// client's reservation. Full: the IA has too many leases. Unknown: r.Extend, and the IA
+// has no lease of it. Busy: ask again.
 func (t *Table) Commit(r *Request, p Prefix, preferred, valid uint32, now lease.Time, b *lease.Batch) (Grant, lease.Outcome) {
 	k, ok := t.keyOf(r.Scope, r.Client.DUID, r.IA)
 	if !ok {
@@ -48,6 +49,8 @@ func (t *Table) Commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 		own, leases, _ := s.held(&k, p)
 		rec := t.rec(own)
 		switch {
+		case r.Extend && (own == 0 || rec.state != stBound || rec.expires <= s.clock(now)):
+			return Grant{}, lease.Unknown
 		case own == 0:
 			if leases >= MaxLeases {
 				return Grant{}, lease.Full

@@ -246,6 +246,9 @@ type Request struct {
 	// :: and a length only (RFC 8168): a pool of exactly that length is best, then
 	// of the next shorter one, and so on, then of longer ones. Zero: no wish.
 	Hint Prefix
+	// Extend is for Commit: only what the IA has leased is extended, nothing new is
+	// bound. So a renewal need not ask for Leases first.
+	Extend bool
 }
 
 // View is what Leases says about one record.

@@ -63,7 +63,7 @@ func (c *watchCmd) log(yield func(control.Event) bool) error {
 
 // Watch streams durable changes. The log is read in its files, however far behind
 // the reader is.
-func (s *server) Watch(ctx context.Context, from control.WatchFrom, begin func(), yield func(control.Event) bool) error {
+func (s *server) Watch(ctx context.Context, from control.WatchFrom, caughtUp func(), yield func(control.Event) bool) error {
 	after := journal.Seq(from.After)
 	if from.Now {
 		after = s.journal.Last()
@@ -73,7 +73,7 @@ func (s *server) Watch(ctx context.Context, from control.WatchFrom, begin func()
 		return err
 	}
 	defer w.Close()
-	begin()
+	caughtUp()
 	if from.Leases {
 		more := true
 		s.Leases(func(l control.Lease) bool {
@@ -92,6 +92,7 @@ func (s *server) Watch(ctx context.Context, from control.WatchFrom, begin func()
 			return err
 		}
 		if rec == nil {
+			caughtUp()
 			if w.Wait(ctx) != nil {
 				return nil
 			}

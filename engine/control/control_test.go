@@ -40,11 +40,11 @@ func (f *fakeSource) Leases(yield func(Lease) bool) {
 	}
 }
 
-func (f *fakeSource) Watch(_ context.Context, from WatchFrom, begin func(), yield func(Event) bool) error {
+func (f *fakeSource) Watch(_ context.Context, from WatchFrom, caughtUp func(), yield func(Event) bool) error {
 	if from.After == 1 {
 		return f.refuse
 	}
-	begin()
+	caughtUp()
 	if from.Leases {
 		for _, l := range f.leases {
 			yield(Event{Seq: from.After, Event: "lease", Lease: l})

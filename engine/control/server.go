@@ -23,8 +23,9 @@ type Source interface {
 	// Leases calls yield for each lease until it returns false.
 	Leases(yield func(Lease) bool)
 	// Watch calls yield for each durable change until ctx ends or it returns false.
-	// It calls begin once when it knows that it can.
-	Watch(ctx context.Context, from WatchFrom, begin func(), yield func(Event) bool) error
+	// It calls caughtUp when it knows that it can begin, and whenever there is
+	// nothing more for the moment.
+	Watch(ctx context.Context, from WatchFrom, caughtUp func(), yield func(Event) bool) error
 	// ForceRenew tells the client of an address to renew its lease.
 	ForceRenew(ctx context.Context, addr netip.Addr) error
 }

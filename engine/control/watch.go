@@ -34,8 +34,8 @@ func (f WatchFrom) query() string {
 	return q.Encode()
 }
 
-// serveWatch streams events, one on a line, each sent at once when none waits
-// behind it.
+// serveWatch streams events, one on a line. They are sent when none waits behind
+// them, or in large pieces.
 func serveWatch(w http.ResponseWriter, r *http.Request, src Source) {
 	from := WatchFrom{Now: !r.URL.Query().Has("after"), Leases: r.URL.Query().Get("leases") == "1"}
 	if !from.Now {
@@ -49,11 +49,13 @@ func serveWatch(w http.ResponseWriter, r *http.Request, src Source) {
 	enc := json.NewEncoder(w)
 	flusher := http.NewResponseController(w)
 	err := src.Watch(r.Context(), from, func() {
-		begun = true
-		w.Header().Set("Content-Type", "application/x-ndjson")
-		w.WriteHeader(http.StatusOK)
-		_ = flusher.Flush()
-	}, func(e Event) bool { return enc.Encode(e) == nil && flusher.Flush() == nil })
+		if !begun {
+			begun = true
+			w.Header().Set("Content-Type", "application/x-ndjson")
+			w.WriteHeader(http.StatusOK)
+		}
+		_ = flusher.Flush() // an error is the client going away
+	}, func(e Event) bool { return r.Context().Err() == nil && enc.Encode(e) == nil })
 	switch {
 	case err == nil || r.Context().Err() != nil:
 	case begun:

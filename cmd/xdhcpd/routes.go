@@ -18,9 +18,9 @@ import (
 const (
 	// routesBehind bounds the changes that wait for the kernel.
 	routesBehind = 16 << 20
-	// retryRoutes is when a route that could not be made is tried again: a next
-	// hop may come with an interface.
-	retryRoutes = 5 * time.Second
+	// retryRoutes is when a route that could not be made is tried again, and when
+	// it is looked at whether an interface has changed.
+	retryRoutes = 2 * time.Second
 )
 
 // openRoutes makes the keeper of routes to delegated prefixes, where they are wanted.
@@ -69,6 +69,13 @@ func (s *server) keepRoutes(ctx context.Context) error {
 		return err
 	}
 	for {
+		select {
+		case <-s.relink: // with an interface the kernel drops what goes by it
+			if err := s.routes.Sync(); err != nil {
+				return err
+			}
+		default:
+		}
 		next, cancel := context.WithTimeout(ctx, retryRoutes)
 		changes, missed, err := feed.Next(next)
 		cancel()

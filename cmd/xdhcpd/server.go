@@ -64,6 +64,7 @@ type server struct {
 	table6  *lease6.Table
 	brain6  *exchange6.Server
 	routes  *routes.Keeper // nil: none are kept
+	relink  chan struct{}  // an interface has changed, and routes by it may be gone
 
 	lanes atomic.Int32 // handed out to workers
 
@@ -84,7 +85,7 @@ type reloaded struct {
 // newServer puts a server together and reads the leases of the state directory;
 // it attaches and starts nothing. The caller closes it or runs it.
 func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, err error) {
-	s = &server{log: log, started: time.Now(), file: file, facts: map[int]port.Facts{}}
+	s = &server{log: log, started: time.Now(), file: file, facts: map[int]port.Facts{}, relink: make(chan struct{}, 1)}
 	durable := func(t lease.Ticket) bool { return s.journal.OnDisk(t) }
 	failed := func() bool { return s.journal.Err() != nil }
 	if s.table, err = lease.New(lease.Options{Durable: durable}); err != nil {
@@ -340,6 +341,10 @@ func (s *server) changed(i int, f port.Facts) {
 	facts[i] = f
 	if err := s.install(s.cfg, facts); err != nil {
 		s.log.Error("addresses of the interface are not taken over", "interface", s.cfg.Interfaces[i].Name, "why", err)
+	}
+	select {
+	case s.relink <- struct{}{}:
+	default:
 	}
 }
 

@@ -94,6 +94,14 @@ subnets:
 		t.Errorf("after a restart the server is %s, it was %s", got, duid)
 	}
 
+	// The kernel drops it with the link; with the link it comes back.
+	p.Server.SetDown()
+	eventually(t, "no route without the link", func() bool { return routesNow(t, p.Server) == "" })
+	p.Server.SetUp()
+	p.Server.AddAddr(p.Server.LinkLocal().String() + "/64")
+	p.Server.AddAddr(serverAddr6)
+	eventually(t, "the route is there with the link", func() bool { return strings.Contains(routesNow(t, p.Server), want) })
+
 	next = follow(t, s, "--after", fmt.Sprint(grant.Seq))
 	c.send(dhcpv6.MessageTypeRelease)
 	if e := next(); e.Event != "release" || e.Address != prefix || e.Seq <= grant.Seq || e.DUID != grant.DUID {

@@ -8,6 +8,7 @@ import (
 	"xdhcp/engine/exchange6"
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 	"xdhcp/engine/policy6"
 	"xdhcp/engine/worker"
 	"xdhcp/internal/wire/dhcp6"
@@ -30,6 +31,9 @@ type six struct {
 	server Decider6 // nil: DHCPv6 is not served
 	source *atomic.Pointer[policy6.Policy]
 	policy *policy6.Policy // in force for this batch; nil: none
+	table  Expecter6       // nil: there is no looking ahead
+	hints  [stride * peeked]lease6.Hint
+	nHints int
 
 	chain     dhcp6.Chain
 	msg       dhcp6.Msg // the client's message, inside the relays' envelopes
@@ -48,6 +52,9 @@ type six struct {
 // be empty, for as long as DHCPv6 is not configured.
 func (h *Handler) Serve6(d Decider6, source *atomic.Pointer[policy6.Policy]) {
 	h.six.server, h.six.source = d, source
+	if s, ok := d.(*exchange6.Server); ok {
+		h.six.table = s.Table
+	}
 }
 
 // begin opens a batch.

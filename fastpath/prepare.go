@@ -66,7 +66,12 @@ func (h *Handler) look() {
 		h.parsed = &l.parsed[i]
 		h.parse(&fs[i])
 		switch {
-		case h.why != frame.OK || h.v6 || h.shed() != frame.OK:
+		case h.why != frame.OK:
+		case h.v6:
+			if h.six.policy != nil && h.six.table != nil {
+				h.six.peek(&fs[i], &h.layers)
+			}
+		case h.shed() != frame.OK:
 		case h.names() != 0:
 			table.Expect(0, &l.nobody, h.names())
 		default:
@@ -78,6 +83,7 @@ func (h *Handler) look() {
 	for _, hint := range hints {
 		table.Fetch(hint)
 	}
+	h.six.fetch()
 	l.n, l.next = len(fs), 0
 }
 

@@ -28,6 +28,9 @@ func FuzzConvert(f *testing.F) {
 	for _, members := range []string{
 		`"option-data":[{"name":"domain-name","data":"hex:00"},{"code":66,"data":"a: b # c"},{"name":"root-path","data":"\u00e9\n\"\\"}]`,
 		`"server-tag":"\u0085","client-classes":[{"name":"a\n- b: {","test":"option[60].hex == 'x: {[' "}]`,
+		`"client-classes":[{"name":"<<: [","test":"pkt4.mac==0x01"}],"option-data":[{"name":"domain-name","data":"x","client-classes":["<<: ["]},{"name":"routers","never-send":true,"data":"1.2.3.4"}]`,
+		`"hooks-libraries":[{"library":"libdhcp_limits.so"},{"library":"libdhcp_flex_id.so","parameters":{"identifier-expression":"split(relay4[1].hex,'\"',2)"}}],"client-classes":[{"name":"a","user-context":{"limits":{"address-limit":1}}}]`,
+		`"hooks-libraries":[{"library":"libdhcp_lease_query.so","parameters":{"requesters":["::1","1.2.3.4"]}}],"reservations-global":true,"reservations":[{"duid":"01:02","hostname":"x"}]`,
 		`"shared-networks":[{"name":"# x\t","subnet4":[{"subnet":"1.0.0.0/8"}]}]`,
 	} {
 		f.Add([]byte(whole(members)))

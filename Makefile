@@ -7,7 +7,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate test race run lab lint fuzz bench bench-journal compare docs clean deps-build deps-run deps-test deps-compare
+.PHONY: help build generate test race run lab lint fuzz bench bench-journal profile compare docs clean deps-build deps-run deps-test deps-compare
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: ## every benchmark, with allocations
 
 bench-journal: ## the journal beside etcd's wal and bbolt, paced at 200,000 leases a second
 	cd bench/journal && $(GO) run . $(ARGS)
+
+profile: deps-run build ## a CPU profile and a flame graph of the server under load: build/profile
+	./scripts/profile.sh
 
 compare: deps-compare build ## beside Kea, ISC dhcpd, dnsmasq, coredhcp: docs/benchmarks.md (half an hour)
 	$(GO) build -trimpath -o build/ ./bench/compare ./bench/reflector

@@ -4,12 +4,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/pprof"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -21,6 +23,8 @@ import (
 type serveCmd struct {
 	Config string `short:"c" required:"" help:"Configuration file." placeholder:"FILE"`
 	State  string `help:"State directory; overrides the configuration's." placeholder:"DIR"`
+
+	CPUProfile string `name:"cpuprofile" help:"Write a CPU profile, from being ready to the end, for go tool pprof." placeholder:"FILE"`
 }
 
 // Run serves until SIGTERM or SIGINT. SIGHUP loads the configuration again.
@@ -67,16 +71,40 @@ func (c *serveCmd) Run(e *env) error {
 			}
 		}
 	})
-	tasks.Go(func() error {
+	stopProfile := func() error { return nil }
+	tasks.Go(func() (err error) {
 		if s.awaitStart(ctx) {
+			if stopProfile, err = profile(c.CPUProfile); err != nil {
+				return err
+			}
 			fmt.Fprintf(e.stdout, "xdhcpd ready: %s, %s\n", count(len(cfg.Interfaces), "interface"), count(int(s.table.Stats().Bound+s.table6.Stats().Bound), "lease"))
 			notify("READY=1")
 		}
 		return nil
 	})
-	err = tasks.Wait()
+	err = errors.Join(tasks.Wait(), stopProfile())
 	notify("STOPPING=1")
 	return err
+}
+
+// profile writes a CPU profile into a file, if there is a name, until stop is
+// called.
+func profile(name string) (stop func() error, err error) {
+	if name == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return func() error { return nil }, fmt.Errorf("CPU profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		f.Close()
+		return func() error { return nil }, fmt.Errorf("CPU profile: %w", err)
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
 }
 
 func usesXDP(cfg *config.Config) bool {

@@ -58,9 +58,9 @@ func (c *historyCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	byClient := len(is.mac)+len(is.clientID)+len(is.circuit)+len(is.remote) > 0
+	byClient := len(is.mac)+len(is.clientID)+len(is.circuit)+len(is.remote)+len(is.duid)+len(is.interfaceID) > 0
 	if byClient == (c.Address != "") {
-		return &exitError{2, "xdhcpd: history takes an address, or one or more of --mac, --client-id, --circuit and --remote"}
+		return &exitError{2, "xdhcpd: history takes an address or prefix, or one or more of --mac, --client-id, --circuit, --remote, --duid and --interface-id"}
 	}
 	view, err := journal.OpenHistory(c.State)
 	if err != nil {
@@ -69,7 +69,8 @@ func (c *historyCmd) Run(e *env) error {
 	defer view.Close()
 	var records []history.Record
 	if byClient {
-		records, err = view.ByClient(history.Query{HW: is.mac, ClientID: is.clientID, Circuit: is.circuit, Remote: is.remote}, from, to)
+		records, err = view.ByClient(history.Query{
+			HW: is.mac, ClientID: is.clientID, Circuit: is.circuit, Remote: is.remote, DUID: is.duid, InterfaceID: is.interfaceID}, from, to)
 	} else {
 		records, err = byAddress(view, c.Address, from, to)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -135,6 +137,17 @@ subnets:
 		if t.Failed() {
 			t.FailNow()
 		}
+	}
+	// Whose they were, the history says, by the lease and by the client.
+	for what, want := range cr.promises {
+		duid := "00030001" + strings.ReplaceAll(want.mac, ":", "")
+		has := func(args ...string) bool {
+			return slices.ContainsFunc(history(t, s, args...), func(h held) bool { return h.Address == what && h.DUID == duid })
+		}
+		if !has(what) || !has("--duid", duid) || has("--duid", duid+"00") || has("--interface-id", "x") {
+			t.Errorf("the history does not know that %s had %s", duid, what)
+		}
+		break
 	}
 	t.Logf("%d Replies for %d leases outlived %d crashes", cr.replies, len(cr.promises), rounds)
 	s.stop()

@@ -24,6 +24,7 @@ type held struct {
 	Ended   string    `json:"ended"`
 	MAC     string    `json:"mac"`
 	Circuit string    `json:"circuit_id"`
+	DUID    string    `json:"duid"`
 }
 
 func history(t *testing.T, s *server, args ...string) []held {

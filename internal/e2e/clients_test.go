@@ -89,7 +89,13 @@ var realClients = []realClient{
 		start: func(iface, dir string) []string {
 			return []string{"dhcpcd", "-4", "-B", "-d", "--noarp", "--noipv4ll", iface}
 		},
-		release: func(t *testing.T, c *running) { c.run(t, "dhcpcd", "-4", "-k", c.end.Name) },
+		release: func(t *testing.T, c *running) {
+			// In the middle of setting a lease up it does not hear of the release.
+			eventually(t, "dhcpcd has set its lease up", func() bool {
+				return strings.Contains(c.out.String(), "run-hooks REBOOT") || strings.Contains(c.out.String(), "run-hooks BOUND")
+			})
+			c.run(t, "dhcpcd", "-4", "-k", c.end.Name)
+		},
 		reboots: true,
 	},
 }

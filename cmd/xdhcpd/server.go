@@ -178,6 +178,7 @@ func (s *server) recover() error {
 	if p := s.policy6.Load(); p != nil {
 		s.brain6.Seed(p)
 	}
+	giveBack() // before anybody waits for an answer
 	var pools []lease.Range
 	for _, p := range s.policy.Load().Layout.Pools {
 		pools = append(pools, p.Ranges...)
@@ -278,6 +279,8 @@ const (
 	// reapBudget is how many records one call handles before the journal takes
 	// the changes.
 	reapBudget = 10_000
+	// heapEvery is in ticks: how often the collector's setting follows the table.
+	heapEvery = 30
 )
 
 // reap ends leases, offers and probations whose time is over.
@@ -285,7 +288,11 @@ func (s *server) reap(ctx context.Context) error {
 	batch := lease.NewBatch(reaperLane)
 	tick := time.NewTicker(reapEvery)
 	defer tick.Stop()
-	for {
+	var heap heapBound
+	for n := 0; ; n++ {
+		if n%heapEvery == 0 {
+			heap.adjust()
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -359,6 +366,7 @@ func (s *server) reload(stderr io.Writer) {
 		s.log.Error("configuration is not loaded, the old one stays in force", "file", s.file, "why", err)
 		return
 	}
+	giveBack()
 	s.lastLoad.Store(&reloaded{at: time.Now()})
 	s.log.Info("configuration is loaded", "file", s.file)
 }

@@ -173,6 +173,7 @@ func (h *historian) step(ctx context.Context) error {
 		}
 		h.begin()
 		h.batch.Reset()
+		h.batch.Grow(int(h.opt.Chunk))
 		to, err := h.read(h.opt.Chunk)
 		if isNotExist(err) {
 			continue // its segment, read to the end, was let go at this moment

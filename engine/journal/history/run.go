@@ -222,6 +222,14 @@ func (b *Builder) Add(rec []byte) {
 	b.buf = append(b.buf, rec...)
 }
 
+// Grow makes room for about n bytes more, so that it is not gathered in steps of which
+// each leaves garbage behind.
+func (b *Builder) Grow(n int) {
+	const usual = 96 // bytes of a grant
+	b.buf, b.refs = slices.Grow(b.buf, n), slices.Grow(b.refs, n/usual)
+	b.clients = slices.Grow(b.clients[:0], n/usual)
+}
+
 // Len is the number of bytes collected.
 func (b *Builder) Len() int { return len(b.buf) }
 

@@ -2,6 +2,8 @@
 
 package lease6
 
+import "xdhcp/internal/hugepage"
+
 // index finds records by tag, which is a part of a hash. It is one array of
 // entries tag<<32 | ref with gaps (0), in ascending order: an entry lies at the
 // place that its tag, read as a fraction of 2³², has in the array, or to the right
@@ -19,12 +21,18 @@ type index struct {
 
 const indexSlack = 64 // more than a run at the end is likely to be long
 
+// indexLarge is the length from which on large pages are worth a system call.
+const indexLarge = 1 << 9
+
 // home is where a tag belongs.
 func (x *index) home(tag uint32) uint64 { return uint64(tag) * x.size >> 32 }
 
 func (x *index) init(size, slack int) {
 	x.size = uint64(size)
 	x.e = make([]uint64, size+slack)
+	if size >= indexLarge {
+		hugepage.AdviseSlice(x.e)
+	}
 	x.max = size - size/5
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"xdhcp/engine/lease"
+	"xdhcp/internal/hugepage"
 )
 
 // ref is the place of a record: slab and place in the slab. 0 is none. With
@@ -17,6 +18,7 @@ const (
 	maxSlab  = 1 << slabBits // records
 	minSlab  = 32
 	maxSlabs = 1 << (31 - slabBits) // bit 31 of a ref is headBit
+	maxChunk = 1 << 14              // records: memory of which slabs are cut; a large page
 )
 
 // State of a record.
@@ -84,7 +86,7 @@ type slab struct {
 	recs  []record
 }
 
-func (t *Table) slab(r ref) *slab   { return (*t.slabs.Load())[r>>slabBits] }
+func (t *Table) slab(r ref) *slab   { return &(*t.slabs.Load())[r>>slabBits] }
 func (t *Table) rec(r ref) *record  { return &t.slab(r).recs[r&(maxSlab-1)] }
 func (t *Table) home(r ref) *shard  { return t.slab(r).shard }
 func (t *Table) pfx(r ref) Prefix   { return t.rec(r).pfx() }
@@ -105,7 +107,15 @@ func (s *shard) provide() bool {
 		t.grow.Unlock()
 		return false
 	}
-	slabs = append(slabs, &slab{s, make([]record, n)})
+	if len(t.spare) == 0 {
+		// As the slabs of many shards lie in one piece, large pages are worth while.
+		t.spare = make([]record, min(max(n, t.slots/8), maxChunk))
+		hugepage.AdviseSlice(t.spare)
+	}
+	n = min(n, len(t.spare))
+	t.slots += n
+	slabs = append(slabs, slab{s, t.spare[:n:n]})
+	t.spare = t.spare[n:]
 	t.slabs.Store(&slabs)
 	t.grow.Unlock()
 	s.slabs = append(s.slabs, at)

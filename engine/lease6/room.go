@@ -5,6 +5,8 @@ package lease6
 import (
 	"encoding/binary"
 	"slices"
+
+	"xdhcp/internal/hugepage"
 )
 
 // What is known about a client is a row of byte strings, in this order in a
@@ -169,7 +171,9 @@ func (x *annex) take(n int) uint32 {
 	last := len(x.pages) - 1
 	if last < 0 || (x.next+units)*annexUnit > uint32(len(x.pages[last])) {
 		last++
-		x.pages = append(x.pages, make([]byte, annexFirst<<min(last, 4)))
+		page := make([]byte, annexFirst<<min(last, 4))
+		hugepage.AdviseSlice(page)
+		x.pages = append(x.pages, page)
 		x.next = 0
 		if last == 0 {
 			x.next = 1 // place 0 is none

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"xdhcp/engine/lease"
+	"xdhcp/internal/hugepage"
 )
 
 // Options of a Table; the zero value is the default.
@@ -63,8 +64,10 @@ type Table struct {
 	remember  lease.Time
 	maxOffers uint32 // of a shard
 
-	grow  sync.Mutex // a leaf: guards stores to slabs
-	slabs atomic.Pointer[[]*slab]
+	grow  sync.Mutex // a leaf: guards stores to slabs, and the next two
+	spare []record   // in no slab yet
+	slots int        // records in slabs
+	slabs atomic.Pointer[[]slab]
 	lens  [3]atomic.Uint64 // lengths that there are or were records of
 	odd   oddList
 	held  atomic.Uint32 // lease.Time until which pools are closed, see HoldFresh
@@ -128,6 +131,7 @@ func New(o Options) (*Table, error) {
 		layout:    &layout{body: &body{}},
 		strays:    pool{idle: link{headIdle, headIdle}},
 	}
+	hugepage.AdviseSlice(t.shards)
 	var secret [32]byte
 	if t.seed == 0 {
 		crand.Read(secret[:])
@@ -135,7 +139,7 @@ func New(o Options) (*Table, error) {
 	binary.LittleEndian.PutUint64(secret[:], binary.LittleEndian.Uint64(secret[:])^t.seed)
 	source := rand.NewChaCha8(secret)
 	t.key = [2]uint64{source.Uint64(), source.Uint64()}
-	t.slabs.Store(&[]*slab{{recs: make([]record, 1)}}) // ref 0 is none
+	t.slabs.Store(&[]slab{{recs: make([]record, 1)}}) // ref 0 is none
 	for i := range t.stripes {
 		t.stripes[i].idx.init(16, indexSlack)
 	}

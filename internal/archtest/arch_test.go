@@ -25,7 +25,7 @@ var allowed = map[string][]string{
 	"engine/frame":         {},
 	"engine/xsk":           {"engine/frame", "internal/invariants"},
 	"engine/lease":         {"internal/hugepage", "internal/invariants"},
-	"engine/lease6":        {"engine/lease", "internal/invariants"},
+	"engine/lease6":        {"engine/lease", "internal/hugepage", "internal/invariants"},
 	"engine/policy":        {"engine/lease"},
 	"engine/exchange":      {"engine/frame", "engine/lease", "engine/policy"},
 	"engine/policy6":       {"engine/lease", "engine/lease6", "engine/policy"},

@@ -7,7 +7,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help build generate test race run lab lint fuzz bench bench-journal profile compare docs clean deps-build deps-run deps-test deps-compare
+.PHONY: help build generate test race run lab lint fuzz bench bench-journal profile compare kernels docs clean deps-build deps-run deps-test deps-compare deps-kernels
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,12 +54,15 @@ compare: deps-compare build ## beside Kea, ISC dhcpd, dnsmasq, coredhcp: docs/be
 	$(GO) build -trimpath -o build/ ./bench/compare ./bench/reflector
 	build/compare -out docs -reflector build/reflector $(ARGS)
 
+kernels: deps-kernels ## xdhcpd on Debian's kernels 6.1 and 6.12, in qemu (a smoke test, minutes)
+	./scripts/kernels.sh $(ARGS)
+
 docs: ## write what is generated of docs/, README.md and the schema
 	$(GO) test -count=1 -run 'TestDocs|TestSchema|TestPage|TestPaths' ./internal/config ./internal/conformance ./cmd/xdhcpd -update
 
 clean: ## remove what was built
 	rm -rf bin build
 
-deps-build deps-run deps-test deps-compare:
+deps-build deps-run deps-test deps-compare deps-kernels:
 	@mkdir -p build
 	@./scripts/install-deps.sh $(@:deps-%=%)

@@ -7,6 +7,7 @@
 #   scripts/install-deps.sh run     for make run and make lab
 #   scripts/install-deps.sh test    for make test
 #   scripts/install-deps.sh compare the servers that make compare measures
+#   scripts/install-deps.sh kernels for make kernels
 #   scripts/install-deps.sh         for all of it
 #
 # Nothing is upgraded, no service is started, restarted or enabled.
@@ -20,15 +21,17 @@ test="$run gcc:gcc ethtool:ethtool tcpdump:tcpdump bpftool:bpftool
 	kea-dhcp4:kea-dhcp4-server kea-dhcp6:kea-dhcp6-server named:bind9"
 compare="$run kea-dhcp4:kea-dhcp4-server kea-dhcp6:kea-dhcp6-server dhcpd:isc-dhcp-server dnsmasq:dnsmasq-base
 	coredhcp:coredhcp-server"
+kernels='qemu-system-x86_64:qemu-system-x86 cpio:cpio xz:xz-utils zstd:zstd'
 
 case "${1-all}" in
 build) wanted=$build ;;
 run) wanted=$run ;;
 test) wanted=$test ;;
 compare) wanted=$compare ;;
-all) wanted="$build $test $compare" ;;
+kernels) wanted=$kernels ;;
+all) wanted="$build $test $compare $kernels" ;;
 *)
-	echo "usage: $0 [build|run|test|compare]" >&2
+	echo "usage: $0 [build|run|test|compare|kernels]" >&2
 	exit 2
 	;;
 esac

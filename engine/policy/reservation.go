@@ -27,6 +27,8 @@ type idTable struct {
 	ids []Identifier
 	hw  map[hwKey]*Reservation  // by chaddr alone
 	of  map[string]*Reservation // by one other identifier, or by several: each behind its length
+
+	sieve sieve // of the whole policy: who does not pass is not in a table with one identifier
 }
 
 // identifier is what the client sent as one; nil: it did not.
@@ -83,10 +85,13 @@ func (t *idTable) find(c *lease.Client, flex []byte) *Reservation {
 		if n := len(c.HW); n == 0 || n > 16 {
 			return nil
 		}
+		if !t.sieve.passes(ByMAC, c.HW) {
+			return nil
+		}
 		return t.hw[makeHWKey(c.HW)]
 	}
 	if len(t.ids) == 1 {
-		if v := identifier(c, flex, t.ids[0]); len(v) > 0 {
+		if v := identifier(c, flex, t.ids[0]); len(v) > 0 && t.sieve.passes(t.ids[0], v) {
 			return t.of[string(v)]
 		}
 		return nil

@@ -20,7 +20,34 @@ func (b *builder) addReservations() {
 	for i := range b.p.Scopes {
 		b.p.Scopes[i].reservations.sort(b.p.precedence)
 	}
+	b.sift()
 	slices.SortFunc(b.p.Layout.Reserved, func(x, y lease.Reserved) int { return cmp.Compare(x.Addr, y.Addr) })
+}
+
+// sift makes the sieve of all tables.
+func (b *builder) sift() {
+	members := 0
+	for i := range b.p.Scopes {
+		for _, t := range b.p.Scopes[i].reservations.tables {
+			members += len(t.hw) + len(t.of)
+		}
+	}
+	s := newSieve(members)
+	for i := range b.p.Scopes {
+		tables := b.p.Scopes[i].reservations.tables
+		for j := range tables {
+			t := &tables[j]
+			t.sieve = s
+			for k := range t.hw {
+				s.add(ByMAC, k.b[:k.n])
+			}
+			if len(t.ids) == 1 {
+				for v := range t.of {
+					s.add(t.ids[0], []byte(v))
+				}
+			}
+		}
+	}
 }
 
 func (b *builder) addReservation(subnet int, spec *ReservationSpec) {

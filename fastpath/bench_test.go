@@ -197,13 +197,18 @@ func (c *crowd) handle(j int) (frame.Verdict, frame.Reason) {
 	return v, why
 }
 
-// run is the benchmark: batches of frames from random clients. What is timed is
-// what a worker does with a batch, and not the making of the frames: looking up a
-// random client's address would add a wait for memory that is not the server's.
+// run is the benchmark with random clients.
+func (c *crowd) run(b *testing.B, t *template, want frame.Verdict) {
+	c.time(b, want, func(j int) { c.load(t, j, c.rnd.Uint32N(crowdSize)) })
+}
+
+// time handles batches of frames that load makes. What is timed is what a worker
+// does with a batch, and not the making of the frames: looking up a random client's
+// address would add a wait for memory that is not the server's.
 //
 // ns/op is the mean, p50-ns/op the median over the batches: on a shared machine
 // the mean has other people's work in it.
-func (c *crowd) run(b *testing.B, t *template, want frame.Verdict) {
+func (c *crowd) time(b *testing.B, want frame.Verdict, load func(j int)) {
 	var spent time.Duration
 	batches := make([]time.Duration, 0, b.N/worker.BatchSize+1)
 	b.ReportAllocs()
@@ -212,7 +217,7 @@ func (c *crowd) run(b *testing.B, t *template, want frame.Verdict) {
 		c.now = c.now.Add(time.Second)
 		k := min(worker.BatchSize, b.N-n)
 		for j := range k {
-			c.load(t, j, c.rnd.Uint32N(crowdSize))
+			load(j)
 		}
 		began := time.Now()
 		c.begin()

@@ -17,7 +17,7 @@ const (
 	// ways entries share a hash value; one of them is replaced when another is
 	// needed.
 	ways    = 4
-	buckets = 256
+	buckets = 1024
 	// lineSize holds a request list and the options that it selects. Typical
 	// are 10 and 60 bytes; what is longer is put together anew each time.
 	lineSize = 480
@@ -26,7 +26,7 @@ const (
 )
 
 // cache keeps the encoded options that a client is sent, by option set and
-// parameter request list. Its memory is fixed, about 0.5 MB: clients with random
+// parameter request list. Its memory is fixed, about 2 MB (of which unused lines take none): clients with random
 // lists push each other out, and since a bucket's entries have a second chance
 // (the clock algorithm), rarely those that are in use.
 type cache struct {

@@ -97,7 +97,7 @@ func TestCacheIsBounded(t *testing.T) {
 	s := &newRig(t, spec()).policy.Subnets[0]
 	c := new(cache)
 	c.init()
-	if n := reflect.TypeFor[cache]().Size(); n > 600<<10 {
+	if n := reflect.TypeFor[cache]().Size(); n > 2200<<10 {
 		t.Errorf("a cache of %d bytes", n)
 	}
 	prl := make([]byte, 8)

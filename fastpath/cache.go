@@ -26,9 +26,10 @@ const (
 )
 
 // cache keeps the encoded options that a client is sent, by option set and
-// parameter request list. Its memory is fixed, about 2 MB (of which unused lines take none): clients with random
-// lists push each other out, and since a bucket's entries have a second chance
-// (the clock algorithm), rarely those that are in use.
+// parameter request list. Its memory is fixed, about 2 MB, of which lines that were
+// never used take none: clients with random lists push each other out, and since a
+// bucket's entries have a second chance (the clock algorithm), rarely those that are
+// in use.
 type cache struct {
 	seed  uint64 // per handler, so that nobody can aim at a bucket
 	tags  [buckets][ways]tag

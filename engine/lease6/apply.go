@@ -95,6 +95,9 @@ func (s *shard) put(h ref, rec *record, c *Change) {
 			k := key{scope: c.Scope, ia: c.IA, duid: v[partDUID]}
 			k.tag = tagOf(s.t.hash(k.duid), k.scope, k.ia)
 			s.name(h, rec, &k, &v)
+			if c.Accepts {
+				rec.flags |= fAccepts
+			}
 		}
 		rec.start, rec.preferred = c.Start, c.Preferred
 	}

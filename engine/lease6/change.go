@@ -26,7 +26,7 @@ const (
 //	                                                         end of   ^ end of  ^
 //	                                                         Release, Expire    Decline
 //
-// and when flags is 1 (full: always in a Grant and a Renew; in any other when the
+// and when bit 0 of flags is set (full: always in a Grant and a Renew; in any other when the
 // record is written to a snapshot, or the log does not know the client), the long
 // form goes on with
 //
@@ -36,7 +36,8 @@ const (
 // len counts the whole record, itself included. at is when the change was made (for a
 // Grant or a Renew the client's last transaction time). version is higher with each
 // change of a prefix; on replay the highest wins, since the order of two lanes in the
-// log may be inverted. IA is the type, 0 if nobody is known.
+// log may be inverted. IA is the type, 0 if nobody is known. Bit 1 of flags, in the
+// long form: that client takes Reconfigure messages.
 type Change struct {
 	Op      lease.Op
 	Prefix  Prefix
@@ -51,6 +52,7 @@ type Change struct {
 	Preferred lease.Time // end of the preferred lifetime
 	Scope     lease.ScopeID
 	Client    Client
+	Accepts   bool // see Entry
 }
 
 // MinChange is the length of the shortest encoded Change.
@@ -65,6 +67,7 @@ const (
 	changeFull  = 60 // fixed part of the long form
 	maxChange   = changeFull + maxParts
 	flagFull    = 1
+	flagAccepts = 2 // with flagFull, of a known client
 )
 
 // shortLen is the length of an operation's short form.
@@ -125,7 +128,11 @@ func (c *Change) AppendTo(b []byte) []byte {
 		fix[offLens+i] = uint8(len(p))
 		n += len(p)
 	}
-	c.fixed().put(fix[:], n, flagFull)
+	flags := uint8(flagFull)
+	if c.Accepts {
+		flags |= flagAccepts
+	}
+	c.fixed().put(fix[:], n, flags)
 	b = append(b, fix[:]...)
 	for _, p := range v {
 		b = append(b, p...)
@@ -176,11 +183,11 @@ func ParseChange(rec []byte) (Change, error) {
 
 // parseFull reads the long form.
 func (c *Change) parseFull(rec []byte) bool {
-	if rec[3] != flagFull || len(rec) < changeFull || len(rec) > maxChange {
+	if rec[3]&^flagAccepts != flagFull || len(rec) < changeFull || len(rec) > maxChange {
 		return false
 	}
 	le := binary.LittleEndian
-	c.Full = true
+	c.Full, c.Accepts = true, rec[3]&flagAccepts != 0
 	c.Expires = lease.Time(le.Uint32(rec[offExpires:]))
 	c.Start = lease.Time(le.Uint32(rec[offStart:]))
 	c.Preferred = lease.Time(le.Uint32(rec[40:]))
@@ -200,7 +207,7 @@ func (c *Change) parseFull(rec []byte) bool {
 		return false
 	}
 	known := c.IA.Type != 0
-	if known != (len(v[partDUID]) > 0) || !known && (c.Op == OpGrant || c.Op == OpRenew) {
+	if known != (len(v[partDUID]) > 0) || !known && (c.Accepts || c.Op == OpGrant || c.Op == OpRenew) {
 		return false
 	}
 	c.Client = Client{v[partDUID], v[partLinkLayer], v[partPeer], v[partInterfaceID], v[partRemoteID],

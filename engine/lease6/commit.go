@@ -77,18 +77,22 @@ func (t *Table) Commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 		case rec.state != stBound && leases >= MaxLeases:
 			return Grant{}, lease.Full
 		}
-		return s.bind(own, rec, &v, preferred, valid, now, b), lease.OK
+		return s.bind(own, rec, &v, r.Reconfigure, preferred, valid, now, b), lease.OK
 	}
 	return Grant{}, lease.Busy
 }
 
 // bind leases a record, which has the IA's name, to it.
-func (s *shard) bind(r ref, rec *record, v *parts, preferred, valid uint32, now lease.Time, b *lease.Batch) Grant {
+func (s *shard) bind(r ref, rec *record, v *parts, accept Accept, preferred, valid uint32, now lease.Time, b *lease.Batch) Grant {
 	alive := rec.state == stBound && rec.expires > now
 	changed := false
 	if rec.state != stNone && !s.knows(rec, v) {
 		changed = true
 		s.refresh(rec, v)
+	}
+	if accept != AcceptNoNews && (accept == AcceptYes) != (rec.flags&fAccepts != 0) {
+		changed = true
+		rec.flags ^= fAccepts
 	}
 	preferred = min(preferred, valid)
 	asked, liked := after(now, valid), after(now, preferred)

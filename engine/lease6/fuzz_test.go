@@ -18,6 +18,8 @@ func FuzzParseChange(f *testing.F) {
 			Peer: unhex("fe800000000000000000000000000001"), InterfaceID: []byte("eth1"), RemoteID: []byte("remote"), SubscriberID: []byte("s"),
 			RelayID: []byte("relay"), Host: []byte("host")}}
 	f.Add(full.AppendTo(nil))
+	full.Accepts = true
+	f.Add(full.AppendTo(nil))
 	for _, op := range []lease.Op{OpRelease, OpDecline, OpExpire} {
 		c := Change{Op: op, Prefix: pfx("2001:db8::1"), Version: 1, At: 5, Expires: 50}
 		f.Add(c.AppendTo(nil))

@@ -237,7 +237,8 @@ func (a args) ia() IA {
 
 func (a args) request() *Request {
 	r := &Request{Client: a.client(), IA: a.ia(), Scope: lease.ScopeID(a.num("scope", 1)), Layout: a.num("layout", 0),
-		Reserved: a.pfx("reserved"), Hint: a.pfx("hint")}
+		Reserved: a.pfx("reserved"), Hint: a.pfx("hint"),
+		Reconfigure: map[string]Accept{"yes": AcceptYes, "no": AcceptNo}[a.str("accept", "")]}
 	names := a.str("pools", "")
 	for i, p := range a.s.force.Pools {
 		if names == "" && p.Scope == r.Scope || slices.Contains(strings.Split(names, ","), p.Name) {
@@ -297,7 +298,7 @@ func until(t lease.Time) string {
 //	reserve PREFIX scope=N                    both for the next reload
 //	reload gen=N                              put them in force
 //	solicit CLIENT IA [hint= reserved= pools= hold=] t=
-//	request CLIENT IA addr= valid= pref= [reserved= pools= lane=] t=
+//	request CLIENT IA addr= valid= pref= [reserved= pools= accept=yes|no lane=] t=
 //	release|withdraw|leases CLIENT IA [addr= lane=] t=
 //	decline CLIENT IA addr= probation= t=
 //	expire t= [budget= lane=]
@@ -494,6 +495,9 @@ func describe(e *Entry) string {
 		if len(p.b) > 0 {
 			line += fmt.Sprintf(" %s=%s", p.name, p.b)
 		}
+	}
+	if e.Accepts {
+		line += " accepts"
 	}
 	if len(e.LinkLayer) > 0 {
 		line += fmt.Sprintf(" ll=%x", e.LinkLayer)

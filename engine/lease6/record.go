@@ -37,6 +37,7 @@ const (
 	fRemembered uint8 = 1 << 1 // offered: to the client that it was remembered for
 	fReleased   uint8 = 1 << 2 // idle: given back, not run out
 	fOdd        uint8 = 1 << 3 // in the odd list
+	fAccepts    uint8 = 1 << 4 // its client takes Reconfigure messages
 )
 
 // noPool marks a record whose prefix no pool of the layout in force gives.

@@ -38,6 +38,7 @@ func (s *shard) count(rec *record, p *pool, by uint32) {
 func (s *shard) name(r ref, rec *record, k *key, v *parts) {
 	s.untag(r, rec)
 	s.store(rec, v)
+	rec.flags &^= fAccepts
 	rec.scope, rec.iaid, rec.ia = k.scope, k.ia.ID, k.ia.Type
 	rec.tag = k.tag
 	s.idx.insert(k.tag, r)
@@ -55,6 +56,7 @@ func (s *shard) untag(r ref, rec *record) {
 func (s *shard) unname(r ref, rec *record) {
 	s.untag(r, rec)
 	s.drop(rec)
+	rec.flags &^= fAccepts
 	rec.scope, rec.iaid, rec.ia = 0, 0, 0
 }
 
@@ -148,7 +150,11 @@ func (s *shard) record(b *lease.Batch, op lease.Op, rec *record, at lease.Time, 
 	}
 	room := s.room(rec)
 	p := b.Extend(changeFull + len(room))
-	f.put(p, len(p), flagFull)
+	flags := uint8(flagFull)
+	if rec.flags&fAccepts != 0 {
+		flags |= flagAccepts
+	}
+	f.put(p, len(p), flags)
 	copy(p[offLens:], rec.lens[:])
 	copy(p[changeFull:], room)
 }

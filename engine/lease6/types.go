@@ -180,6 +180,15 @@ type Client struct {
 	Host         []byte // host name, or name from option 39 as text
 }
 
+// Accept is what a message tells of whether its client takes Reconfigure messages.
+type Accept uint8
+
+const (
+	AcceptNoNews Accept = iota // what was known before stays
+	AcceptYes
+	AcceptNo
+)
+
 // Range is a run of addresses, both ends included.
 type Range struct{ First, Last IP6 }
 
@@ -249,6 +258,8 @@ type Request struct {
 	// Extend is for Commit: only what the IA has leased is extended, nothing new is
 	// bound. So a renewal need not ask for Leases first.
 	Extend bool
+	// Reconfigure is for Commit.
+	Reconfigure Accept
 }
 
 // View is what Leases says about one record.
@@ -293,6 +304,7 @@ type Entry struct {
 	SubscriberID []byte
 	RelayID      []byte
 	Host         []byte
+	Accepts      bool   // the client takes Reconfigure messages, and has the key for them
 	Version      uint32 // 0: nothing was ever journaled for this prefix
 	Start        lease.Time
 	Preferred    lease.Time

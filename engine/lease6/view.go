@@ -105,7 +105,7 @@ func (t *Table) Find(a IP6, e *Entry) bool {
 // read copies a record of a locked shard.
 func (e *Entry) read(s *shard, rec *record) {
 	buf := append(e.buf[:0], s.room(rec)...)
-	*e = Entry{Prefix: rec.pfx(), Scope: rec.scope, Status: rec.status(), IA: IA{rec.ia, rec.iaid}, Version: rec.logged(),
+	*e = Entry{Prefix: rec.pfx(), Scope: rec.scope, Status: rec.status(), IA: IA{rec.ia, rec.iaid}, Accepts: rec.flags&fAccepts != 0, Version: rec.logged(),
 		Start: rec.start, Expires: rec.expires, CLTT: rec.cltt, Pending: rec.pending, buf: buf}
 	switch {
 	case rec.state == stBound:
@@ -155,7 +155,7 @@ func (e *Entry) AppendTo(b []byte) []byte {
 	}
 	c.Full = true
 	if known {
-		c.Scope, c.IA = e.Scope, e.IA
+		c.Scope, c.IA, c.Accepts = e.Scope, e.IA, e.Accepts
 		c.Client = Client{e.DUID, e.LinkLayer, e.Peer, e.InterfaceID, e.RemoteID, e.SubscriberID, e.RelayID, e.Host}
 	}
 	return c.AppendTo(b)

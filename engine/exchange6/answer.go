@@ -131,16 +131,39 @@ func (d *decision) configure(typ uint8) {
 // Information-request/Reply message exchange").
 func (d *decision) reconfigure() {
 	q := d.q
-	if !q.ReconfigureAccept || !d.p.Reconfigure() || d.Replay == nil || len(q.Client.DUID) == 0 {
+	if !d.reconfigurable() {
 		return
 	}
 	d.own(optReconfigureAcc)
 	if d.a.Type != Reply || q.Type == Renew || q.Type == Rebind {
 		return
 	}
+	replay, ok := d.Replay()
+	if !ok {
+		return
+	}
 	key := d.p.ReconfigureKey(q.Client.DUID)
-	auth(&q.room.auth, d.Replay(), authKey, key[:])
+	auth(&q.room.auth, replay, authKey, key[:])
 	d.own(optAuth, q.room.auth[:])
+}
+
+// reconfigurable says whether client and server both take part.
+func (d *decision) reconfigurable() bool {
+	return d.q.ReconfigureAccept && d.p.Reconfigure() && d.Replay != nil && len(d.q.Client.DUID) > 0
+}
+
+// accept is what the table is to note of that with a lease: whether the client has
+// its key. It gets none with a renewal. RFC 8415 §21.20: "In the absence of this
+// option, the default behavior is that the client is unwilling to accept Reconfigure
+// messages".
+func (d *decision) accept() lease6.Accept {
+	switch {
+	case !d.reconfigurable():
+		return lease6.AcceptNo
+	case d.q.Type == Renew || d.q.Type == Rebind:
+		return lease6.AcceptNoNews
+	}
+	return lease6.AcceptYes
 }
 
 // fqdn answers option 39. RFC 4704 §6: "Servers MUST only include a Client FQDN

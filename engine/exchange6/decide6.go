@@ -221,6 +221,7 @@ func (d *decision) identify() {
 		q.Src.Put(q.room.via[:])
 		d.req.Client.Peer = q.room.via[:]
 	}
+	d.req.Reconfigure = d.accept()
 	d.req.Scope = d.subnet.Scope
 	d.req.Layout = d.p.Layout.Generation
 	d.res = d.subnet.Reservation(c)

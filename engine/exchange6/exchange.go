@@ -259,8 +259,9 @@ type Server struct {
 	// lanes.
 	Durable func(lease.Ticket) bool
 	// Replay is the next value for replay detection (RFC 8415 §20.3): greater than
-	// all before it, also over restarts. nil: keys for Reconfigure are not sent.
-	Replay func() uint64
+	// all before it, also over restarts. False: there is none, and nothing may be sent
+	// that needs one. nil: keys for Reconfigure are not sent.
+	Replay func() (uint64, bool)
 
 	limits limits
 }

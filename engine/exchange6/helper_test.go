@@ -102,6 +102,7 @@ type bench struct {
 	onDisk bool         // whether the table is told that batches are durable
 	late   lease.Ticket // one that is not, though
 	replay uint64
+	worn   bool // the replay counter cannot be moved on
 }
 
 func newBench(t testing.TB, edit ...func(*policy6.Spec)) *bench {
@@ -113,7 +114,7 @@ func newBench(t testing.TB, edit ...func(*policy6.Spec)) *bench {
 		t.Fatal(err)
 	}
 	b.server = Server{Table: table, Durable: durable, Failed: func() bool { return b.failed },
-		Replay: func() uint64 { b.replay++; return b.replay }}
+		Replay: func() (uint64, bool) { b.replay++; return b.replay, !b.worn }}
 	b.reload(edit...)
 	return b
 }

@@ -136,7 +136,7 @@ func (d *decision) lookUp() (code uint16, text string) {
 				return NotConfigured, "no link has the address"
 			}
 		}
-		if !held || e.Scope != scope || !d.active(&e) {
+		if !held || e.Scope != scope || !leased(&e, d.now) {
 			return Success, ""
 		}
 		duid = e.DUID
@@ -151,18 +151,13 @@ func (d *decision) lookUp() (code uint16, text string) {
 	return Success, ""
 }
 
-// active says whether a record is a lease that has not run out.
-func (d *decision) active(e *lease6.Entry) bool {
-	return e.Status == lease.Bound && e.Expires > d.now && len(e.DUID) > 0
-}
-
 // tell puts what a client has on a link into the answer. Scope 0: on the only link
 // that it is on; if it is on several, the list of them.
 func (d *decision) tell(duid []byte, scope lease.ScopeID, oro []byte) {
 	var leases []lease6.Entry
 	var scopes []lease.ScopeID
 	d.Table.EachOf(duid, func(e *lease6.Entry) bool {
-		if !d.active(e) || scope != 0 && e.Scope != scope || d.p.ScopeSubnet(e.Scope) == nil {
+		if !leased(e, d.now) || scope != 0 && e.Scope != scope || d.p.ScopeSubnet(e.Scope) == nil {
 			return true
 		}
 		if !slices.Contains(scopes, e.Scope) {

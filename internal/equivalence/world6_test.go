@@ -49,7 +49,7 @@ func newWorld6(t testing.TB, p *policy6.Policy) *world6 {
 		t.Fatal(err)
 	}
 	// The counter stands still: asking twice, as for what is punted, is no difference.
-	server := &exchange6.Server{Table: table, Durable: durable, Replay: func() uint64 { return w.replay }}
+	server := &exchange6.Server{Table: table, Durable: durable, Replay: func() (uint64, bool) { return w.replay, true }}
 	var source atomic.Pointer[policy6.Policy]
 	source.Store(p)
 	var none atomic.Pointer[policy.Policy]

@@ -17,6 +17,7 @@ type Counters struct {
 	leftOut  atomic.Uint64
 	noRelay  atomic.Uint64
 	forced   atomic.Uint64
+	notices  atomic.Uint64
 }
 
 func (c *Counters) add(v frame.Verdict, why frame.Reason) {
@@ -47,3 +48,6 @@ func (c *Counters) RelayLeftOut() uint64 { return c.noRelay.Load() }
 
 // Forced is how many DHCPFORCERENEWs were sent.
 func (c *Counters) Forced() uint64 { return c.forced.Load() }
+
+// Reconfigures is how many clients were sent a Reconfigure message.
+func (c *Counters) Reconfigures() uint64 { return c.notices.Load() }

@@ -53,7 +53,8 @@
 //  4. Send the answers that promise nothing; park the others.
 //  5. Send the parked answers that are durable by now, whichever lane they
 //     wait for; drop those that nobody waits for any more.
-//  6. Do what an operator has ordered, such as to send a FORCERENEW (forcerenew.go).
+//  6. Do what an operator has ordered, such as to send a FORCERENEW (forcerenew.go) or a
+//     Reconfigure (reconfigure.go).
 //  7. Sleep until a packet, the journal or the age of a parked answer wakes it.
 //
 // Invariants. An answer that acknowledges a change leaves only after

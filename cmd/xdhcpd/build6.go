@@ -12,8 +12,8 @@ import (
 )
 
 // compile6 turns what a configuration says of DHCPv6 into a policy; nil: nothing
-// is served.
-func compile6(cfg *config.Config, facts map[int]port.Facts, duid []byte) (*policy6.Policy, error) {
+// is served. secret is for Reconfigure; nil: clients get no keys.
+func compile6(cfg *config.Config, facts map[int]port.Facts, duid, secret []byte) (*policy6.Policy, error) {
 	d := &cfg.DHCP6
 	if !d.Serves() {
 		return nil, nil
@@ -27,9 +27,10 @@ func compile6(cfg *config.Config, facts map[int]port.Facts, duid []byte) (*polic
 			Deny: matches(cfg.Filters.Deny, true), Allow: matches(cfg.Filters.Allow, true), Enforce: cfg.Filters.Enforce,
 		},
 		Authorization: authorizations[cfg.Rogue.State], AuthorizationName: cfg.Rogue.Name,
-		FQDN:       policy.FQDNSpec{Ignore: cfg.FQDN.Ignore, Suffix: cfg.FQDN.Suffix},
-		LeaseQuery: policy6.LeaseQuerySpec{Allow: cfg.LeaseQuery.Allow, NoOptions: cfg.LeaseQuery.Options != nil},
-		Precedence: []policy6.Identifier{}, // nil has a meaning of its own
+		FQDN:              policy.FQDNSpec{Ignore: cfg.FQDN.Ignore, Suffix: cfg.FQDN.Suffix},
+		LeaseQuery:        policy6.LeaseQuerySpec{Allow: cfg.LeaseQuery.Allow, NoOptions: cfg.LeaseQuery.Options != nil},
+		ReconfigureSecret: secret,
+		Precedence:        []policy6.Identifier{}, // nil has a meaning of its own
 	}
 	for _, i := range d.ReservationOrder {
 		spec.Precedence = append(spec.Precedence, identifiers6[i])

@@ -22,7 +22,7 @@ func TestCompileReference6(t *testing.T) {
 		t.Fatal(problems)
 	}
 	facts := map[int]port.Facts{0: {MAC: [6]byte{2}, Addrs: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("2001:db8:2::1/64"), netip.MustParsePrefix("fe80::1/64")}}}
-	p, err := compile6(cfg, facts, sampleDUID(cfg))
+	p, err := compile6(cfg, facts, sampleDUID(cfg), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestCompileReference6(t *testing.T) {
 		t.Error("a table is not complete")
 	}
 	cfg.DHCP6.Networks, cfg.DHCP6.Subnets = nil, nil
-	if p, err := compile6(cfg, facts, nil); p != nil || err != nil {
+	if p, err := compile6(cfg, facts, nil, nil); p != nil || err != nil {
 		t.Error(p, err)
 	}
 }

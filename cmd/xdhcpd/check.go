@@ -44,7 +44,7 @@ func (c *checkCmd) Run(e *env) error {
 // compiles says what the engine finds wrong with a configuration.
 func compiles(cfg *config.Config) error {
 	_, err := compile(cfg, nil)
-	_, err6 := compile6(cfg, nil, sampleDUID(cfg))
+	_, err6 := compile6(cfg, nil, sampleDUID(cfg), nil)
 	return errors.Join(err, err6)
 }
 

@@ -16,25 +16,34 @@ import (
 )
 
 // nonceKey is the file of the state directory that holds the key of the Forcerenew
-// nonces and the replay counter.
+// nonces and of DHCPv6's Reconfigure, and the replay counter.
 const nonceKey = "forcerenew.key"
 
-// openNonces opens that file where FORCERENEW is configured.
-func (s *server) openNonces(cfg *config.Config) error {
-	if !cfg.ForceRenew {
+// openSecret opens that file where one of the two is configured. The state directory
+// is ours alone by then, and the policy is made once more, with the clients' keys.
+func (s *server) openSecret(cfg *config.Config) error {
+	if !cfg.ForceRenew && !cfg.DHCP6.Reconfigure {
 		return nil
 	}
 	k, err := secret.Open(cfg.State, nonceKey, s.started)
 	if err != nil {
 		return err
 	}
-	s.brain.Nonces = &exchange.Nonces{Key: k.Key(), Since: lease.Time(k.Since().Unix()), Next: func() (uint64, bool) {
+	next := func() (uint64, bool) {
 		n, err := k.Next()
 		if err != nil {
 			s.log.Error("no client can be told to renew", "why", err)
 		}
 		return n, err == nil
-	}}
+	}
+	if cfg.ForceRenew {
+		s.brain.Nonces = &exchange.Nonces{Key: k.Key(), Since: lease.Time(k.Since().Unix()), Next: next}
+	}
+	if cfg.DHCP6.Reconfigure {
+		s.brain6.Replay = next
+		s.reconfigure = reconfigureSecret(k.Key())
+		return s.install(cfg, s.facts)
+	}
 	return nil
 }
 

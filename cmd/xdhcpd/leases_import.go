@@ -183,7 +183,7 @@ type left struct {
 func (c *leasesImportCmd) store(e *env, cfg *config.Config, put func(*importer) int) (n int, err error) {
 	i := &importer{batch: lease.NewBatch(0), left: map[string]left{}}
 	if i.policy, err = compile(cfg, nil); err == nil {
-		i.policy6, err = compile6(cfg, nil, sampleDUID(cfg))
+		i.policy6, err = compile6(cfg, nil, sampleDUID(cfg), nil)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", c.Config, err)

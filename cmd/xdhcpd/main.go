@@ -9,6 +9,7 @@
 //	xdhcpd leases                  list the leases
 //	xdhcpd history ADDRESS         who had it, and when
 //	xdhcpd forcerenew ADDRESS      tell its client to renew the lease now
+//	xdhcpd reconfigure PREFIX      the same for an address or prefix of DHCPv6
 //	xdhcpd state verify, repair    look after the state directory
 //	xdhcpd version
 package main
@@ -46,6 +47,7 @@ type cli struct {
 	Watch      watchCmd      `cmd:"" help:"Print what becomes of leases, as it becomes durable: one JSON object per line."`
 	History    historyCmd    `cmd:"" help:"Who had an address, or which addresses a client had, and when."`
 	ForceRenew forceRenewCmd `cmd:"" name:"forcerenew" help:"Tell clients of the running server to renew their leases now."`
+	Reconf     reconfCmd     `cmd:"" name:"reconfigure" help:"Tell clients of DHCPv6 of the running server to renew, to rebind, or to ask for their options."`
 	State      stateCmd      `cmd:"" help:"Verify or repair a state directory."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }

@@ -65,6 +65,8 @@ type server struct {
 	brain6  *exchange6.Server
 	routes  *routes.Keeper // nil: none are kept
 	relink  chan struct{}  // an interface has changed, and routes by it may be gone
+	// reconfigure is what clients' keys are made from; nil: they get none.
+	reconfigure []byte
 
 	lanes atomic.Int32 // handed out to workers
 
@@ -112,7 +114,7 @@ func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, er
 		}
 	}()
 
-	if err = s.openNonces(cfg); err != nil {
+	if err = s.openSecret(cfg); err != nil {
 		return nil, err
 	}
 	clock := leaseClock(s.journal.Clock())
@@ -406,6 +408,9 @@ func needsRestart(a, b *config.Config) string {
 	}
 	if a.DHCP6.Routes != b.DHCP6.Routes {
 		return "dhcpv6.routes"
+	}
+	if a.DHCP6.Reconfigure != b.DHCP6.Reconfigure {
+		return "dhcpv6.reconfigure"
 	}
 	if a.ForceRenew != b.ForceRenew {
 		return "forcerenew"

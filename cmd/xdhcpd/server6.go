@@ -27,7 +27,7 @@ func (s *server) policyOf6(cfg *config.Config, facts map[int]port.Facts) (*polic
 	if err != nil {
 		return nil, err
 	}
-	return compile6(cfg, facts, duid)
+	return compile6(cfg, facts, duid, s.reconfigure)
 }
 
 // status6 is how the DHCPv6 side is; nil: it is not served.
@@ -36,7 +36,7 @@ func (s *server) status6() *control.DHCPv6 {
 	if p == nil {
 		return nil
 	}
-	st := &control.DHCPv6{DUID: hex.EncodeToString(p.ServerID), Delegated: s.table6.Stats().Prefixes, Routes: s.statusRoutes()}
+	st := &control.DHCPv6{DUID: hex.EncodeToString(p.ServerID), Delegated: s.table6.Stats().Prefixes, Routes: s.statusRoutes(), Reconfigures: s.slow.Counters().Reconfigures()}
 	for _, p := range s.table6.PoolStats() {
 		st.Pools = append(st.Pools, control.Pool6{Length: p.Len, Pool: control.Pool{
 			Name: p.Name, Size: p.Size, Bound: p.Bound, Offered: p.Offered, Declined: p.Declined, Free: p.Free,

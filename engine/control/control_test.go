@@ -5,6 +5,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -30,6 +31,10 @@ type fakeSource struct {
 func (f *fakeSource) Status() Status { return f.status }
 func (f *fakeSource) ForceRenew(_ context.Context, a netip.Addr) error {
 	f.forced = append(f.forced, a.String())
+	return f.refuse
+}
+func (f *fakeSource) Reconfigure(_ context.Context, p netip.Prefix, send Message6) error {
+	f.forced = append(f.forced, fmt.Sprint(p, " ", send))
 	return f.refuse
 }
 func (f *fakeSource) Leases(yield func(Lease) bool) {
@@ -139,6 +144,38 @@ func TestForceRenew(t *testing.T) {
 	}
 	if err := ForceRenew(t.Context(), t.TempDir(), addr); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("without a server: %v", err)
+	}
+}
+
+// An address and a prefix, with what their client is to send; what is neither is
+// refused where it is asked.
+func TestReconfigure(t *testing.T) {
+	src := &fakeSource{}
+	state := t.TempDir()
+	start(t, state, src)
+	for _, c := range []struct {
+		lease string
+		send  Message6
+	}{{"2001:db8::7", Renew6}, {"2001:db8:100::/56", Rebind6}, {"2001:db8::7/128", InformationRequest6}} {
+		if err := Reconfigure(t.Context(), state, c.lease, c.send); err != nil {
+			t.Errorf("%s: %v", c.lease, err)
+		}
+	}
+	for _, bad := range []string{"", "x", "192.0.2.1", "::ffff:192.0.2.1/200", "2001:db8::7/56", "fe80::1%eth0", "::/0"} {
+		if err := Reconfigure(t.Context(), state, bad, Renew6); err == nil || !strings.Contains(err.Error(), "no IPv6 address") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	if err := Reconfigure(t.Context(), state, "2001:db8::7", "solicit"); err == nil || !strings.Contains(err.Error(), "solicit") {
+		t.Errorf("a message that it cannot be told to send: %v", err)
+	}
+	src.refuse = errors.New("nobody has a lease of it")
+	if err := Reconfigure(t.Context(), state, "2001:db8::8", Renew6); err == nil || err.Error() != "nobody has a lease of it" {
+		t.Errorf("refused: %v", err)
+	}
+	want := []string{"2001:db8::7/128 renew", "2001:db8:100::/56 rebind", "2001:db8::7/128 information-request", "2001:db8::8/128 renew"}
+	if d := cmp.Diff(want, src.forced); d != "" {
+		t.Error(d)
 	}
 }
 

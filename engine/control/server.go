@@ -28,6 +28,9 @@ type Source interface {
 	Watch(ctx context.Context, from WatchFrom, caughtUp func(), yield func(Event) bool) error
 	// ForceRenew tells the client of an address to renew its lease.
 	ForceRenew(ctx context.Context, addr netip.Addr) error
+	// Reconfigure tells the client of an address (its length is 128) or a delegated
+	// prefix to send a message.
+	Reconfigure(ctx context.Context, lease netip.Prefix, send Message6) error
 }
 
 // Server serves the control socket.
@@ -74,15 +77,31 @@ func Listen(state string, src Source) (*Server, error) {
 		if err == nil {
 			err = src.ForceRenew(r.Context(), addr)
 		}
-		if err != nil {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusConflict)
-			_ = json.NewEncoder(w).Encode(Failure{err.Error()})
-			return
+		conclude(w, err)
+	})
+	mux.HandleFunc("POST /reconfigure", func(w http.ResponseWriter, r *http.Request) {
+		lease, err := parseLease(r.FormValue("lease"))
+		send := Message6(r.FormValue("send"))
+		if err == nil && send != Renew6 && send != Rebind6 && send != InformationRequest6 {
+			err = fmt.Errorf("%q is no message that a client can be told to send", send)
 		}
-		w.WriteHeader(http.StatusNoContent)
+		if err == nil {
+			err = src.Reconfigure(r.Context(), lease, send)
+		}
+		conclude(w, err)
 	})
 	return &Server{ln: ln, http: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
+}
+
+// conclude answers a wish.
+func conclude(w http.ResponseWriter, err error) {
+	if err != nil {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusConflict)
+		_ = json.NewEncoder(w).Encode(Failure{err.Error()})
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // Run serves until ctx ends.
@@ -137,6 +156,37 @@ type Failure struct {
 func ForceRenew(ctx context.Context, state string, addr netip.Addr) error {
 	q := url.Values{"address": {addr.String()}}
 	return ask(ctx, state, http.MethodPost, "/forcerenew?"+q.Encode(), func(io.Reader) error { return nil })
+}
+
+// Message6 is what a client of DHCPv6 can be told to send.
+type Message6 string
+
+const (
+	Renew6              Message6 = "renew"
+	Rebind6             Message6 = "rebind"
+	InformationRequest6 Message6 = "information-request"
+)
+
+// parseLease takes an address as a prefix of 128 bits.
+func parseLease(text string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		var a netip.Addr
+		if a, err = netip.ParseAddr(text); err == nil && a.Zone() == "" {
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+	}
+	if err != nil || !p.Addr().Is6() || p != p.Masked() || p.Bits() == 0 {
+		return netip.Prefix{}, fmt.Errorf("%q is no IPv6 address, nor a prefix", text)
+	}
+	return p, nil
+}
+
+// Reconfigure asks the server of the state directory to tell the client of an
+// address or a delegated prefix to send a message.
+func Reconfigure(ctx context.Context, state, lease string, send Message6) error {
+	q := url.Values{"lease": {lease}, "send": {string(send)}}
+	return ask(ctx, state, http.MethodPost, "/reconfigure?"+q.Encode(), func(io.Reader) error { return nil })
 }
 
 func get(ctx context.Context, state, path string, read func(io.Reader) error) error {

@@ -7,6 +7,7 @@
 //	GET /leases   one Lease per line
 //	GET /watch?after=SEQ&leases=1   one Event per line, as they become durable
 //	POST /forcerenew?address=ADDRESS   tells a client to renew; 204, or a Failure
+//	POST /reconfigure?lease=ADDRESS|PREFIX&send=MESSAGE   tells a client of DHCPv6 to send one; likewise
 //
 // The socket is mode 0600: who may read the state directory may ask.
 package control
@@ -55,6 +56,8 @@ type DHCPv6 struct {
 	Delegated uint64  `json:"delegated"` // prefixes among the leases
 	Pools     []Pool6 `json:"pools"`
 	Routes    *Routes `json:"routes,omitempty"` // nil: none are installed
+	// Reconfigures is how many clients were sent a Reconfigure message.
+	Reconfigures uint64 `json:"reconfigures"`
 }
 
 // Pool6 is a Pool of addresses, or of prefixes of one length. Size is 2⁶⁴-1 where

@@ -31,6 +31,8 @@ type DHCP6 struct {
 	// identifier.
 	ReservationOrder []Identifier6
 	Routes           Routes
+	// Reconfigure gives clients that can the key of Reconfigure messages.
+	Reconfigure bool
 
 	Lease    Lease6
 	Options  []Option6

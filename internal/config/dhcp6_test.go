@@ -31,6 +31,7 @@ dhcpv6:
   relay-options: [65, aftr-name]
   reservation-order: [mac, duid]
   routes: true
+  reconfigure: true
   lease: {preferred: 2h, valid: 4h, renew: 1h}
   options:
     acs: "http://acs.example/"
@@ -87,7 +88,7 @@ subnets:
 	want := DHCP6{
 		DUID: []byte{0, 3, 0, 1, 2, 0, 0, 0, 0, 0xff}, Preference: 7, Unicast: UnicastUseMulticast, RapidCommit: true, StatusOnTop: true,
 		NoRecreate: true, Temporary: TemporaryRefuse, Probation: 7200, RelayOptions: []uint16{65, 64},
-		ReservationOrder: []Identifier6{ByMAC6, ByDUID6}, Routes: Routes{Install: true, Table: 254, Metric: 2048},
+		ReservationOrder: []Identifier6{ByMAC6, ByDUID6}, Routes: Routes{Install: true, Table: 254, Metric: 2048}, Reconfigure: true,
 		Lease: Lease6{Preferred: 7200, Valid: 14400, Renew: 3600},
 		Options: []Option6{
 			{Code: 60000, Name: "acs", Data: []byte("http://acs.example/")},
@@ -171,8 +172,8 @@ func TestDHCP6Problems(t *testing.T) {
 			`1:83: dhcpv6.relay-options[0]: unknown option`,
 			`1:91: dhcpv6.relay-options[1]: option 1 is made by the client and sent back`,
 		}},
-		{"dhcpv6: {ia-ta: true, reconfigure: true}", []string{
-			"1:10: dhcpv6.ia-ta: unknown key (did you mean temporary-addresses?)", "1:23: dhcpv6.reconfigure: is not supported yet",
+		{"dhcpv6: {ia-ta: true, reconfigure: 7}", []string{
+			"1:10: dhcpv6.ia-ta: unknown key (did you mean temporary-addresses?)", `1:36: dhcpv6.reconfigure: "7" is neither true nor false`,
 		}},
 		{"dhcpv6: {preference: 1}", []string{"warning 1:9: dhcpv6: has no effect: no subnet has an IPv6 prefix"}},
 		{"dhcpv6: {lease: {preferred: 3h, valid: 2h}}", []string{"1:29: dhcpv6.lease.preferred: 3h is after the lease's end, 2h"}},

@@ -141,6 +141,7 @@ func schema(t *testing.T) object {
 			"rapid-commit": boolean, "advertise-status": words(statusWords), "recreate": boolean, "temporary-addresses": words(temporaryWords),
 			"decline-probation": ref("time"), "relay-options": listOf(text),
 			"reservation-order": listOf(words(identifier6Words)),
+			"reconfigure":       boolean,
 			"routes": either(boolean, keys("routes", nil, object{
 				"install": boolean, "table": object{"type": "integer", "minimum": 1, "maximum": 1<<32 - 1}, "metric": object{"type": "integer", "minimum": 1, "maximum": 1<<32 - 1},
 			})),

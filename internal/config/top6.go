@@ -12,9 +12,8 @@ var (
 	dhcp6Keys = keySet{
 		known: []string{
 			"duid", "preference", "unicast", "rapid-commit", "advertise-status", "recreate", "temporary-addresses",
-			"decline-probation", "relay-options", "reservation-order", "routes", "lease", "options", "always-send",
+			"decline-probation", "relay-options", "reservation-order", "routes", "reconfigure", "lease", "options", "always-send",
 		},
-		later: []string{"reconfigure"},
 		others: map[string]string{
 			"server-id": "duid", "server-duid": "duid", "ia-ta": "temporary-addresses", "option-data": "options",
 			"valid-lifetime": "lease", "preferred-lifetime": "lease",
@@ -89,6 +88,9 @@ func (c *checker) dhcp6(p *path, n *node, d *DHCP6) {
 	}
 	if v := n.get("routes"); v != nil {
 		c.routes(p.at("routes"), v, &d.Routes)
+	}
+	if v := n.get("reconfigure"); v != nil {
+		d.Reconfigure = c.boolean(p.at("reconfigure"), v)
 	}
 	if v := n.get("lease"); v != nil {
 		d.Lease = c.lease6(p.at("lease"), v, d.Lease)

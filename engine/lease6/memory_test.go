@@ -89,8 +89,11 @@ func TestBytesPerLease(t *testing.T) {
 
 // Nothing on the way of a packet allocates, once batch and table have their size.
 func TestNoAllocations(t *testing.T) {
-	const clients = 512
-	tab := populated(t, clients, addressOrPrefix)
+	clients := uint32(512)
+	if invariants.Enabled {
+		clients = 16 // each call checks the whole table, and that allocates
+	}
+	tab := populated(t, int(clients), addressOrPrefix)
 	b := lease.NewBatch(0)
 	r := &Request{Scope: 1, Pools: []lease.PoolID{0, 1}}
 	r.Client.RemoteID = []byte("0123456789")
@@ -124,7 +127,7 @@ func TestNoAllocations(t *testing.T) {
 	for range 8 * clients { // records, annex, scratch and batch reach their size
 		round()
 	}
-	if a := testing.AllocsPerRun(2*clients, round); a != 0 {
+	if a := testing.AllocsPerRun(2*int(clients), round); a != 0 && !invariants.Enabled {
 		t.Errorf("%v allocations", a)
 	}
 	sound(t, tab)

@@ -18,7 +18,8 @@ import (
 )
 
 // descriptors counts what a process can leak: file descriptors and mappings
-// of sockets.
+// of sockets. Some that the runtime or an earlier test has had may go meanwhile, so
+// only more than before is a leak.
 func descriptors(t *testing.T) (fds, rings int) {
 	t.Helper()
 	list, err := os.ReadDir("/proc/self/fd")
@@ -94,7 +95,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 			}
 		})
 	}
-	if f, r := descriptors(t); f != fds || r != rings {
+	if f, r := descriptors(t); f > fds || r != rings {
 		t.Errorf("%d descriptors and %d rings before, %d and %d after", fds, rings, f, r)
 	}
 }
@@ -151,7 +152,7 @@ func TestOpenNamesTheMissingPrivilege(t *testing.T) {
 		"needs 128 KiB of locked memory (ulimit -l) or the capability CAP_IPC_LOCK") {
 		t.Errorf("without CAP_IPC_LOCK: %v", err)
 	}
-	if f, r := descriptors(t); f != fds || r != rings {
+	if f, r := descriptors(t); f > fds || r != rings {
 		t.Errorf("%d descriptors and %d rings before, %d and %d after", fds, rings, f, r)
 	}
 }
@@ -179,7 +180,7 @@ func TestBusyQueue(t *testing.T) {
 	if took := time.Since(start); took < 30*time.Millisecond {
 		t.Errorf("gave up after %v", took)
 	}
-	if f, r := descriptors(t); f != fds || r != rings {
+	if f, r := descriptors(t); f > fds || r != rings {
 		t.Errorf("%d descriptors and %d rings before, %d and %d after", fds, rings, f, r)
 	}
 	if s, err := open(t, p.Server, Config{Queue: 0, Frames: 64}); err != nil {
@@ -232,7 +233,7 @@ func TestCloseAndOpenAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if f, r := descriptors(t); f != fds || r != rings {
+	if f, r := descriptors(t); f > fds || r != rings {
 		t.Errorf("%d descriptors and %d rings before, %d and %d after", fds, rings, f, r)
 	}
 }

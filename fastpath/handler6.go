@@ -31,8 +31,8 @@ type six struct {
 	server Decider6 // nil: DHCPv6 is not served
 	source *atomic.Pointer[policy6.Policy]
 	policy *policy6.Policy // in force for this batch; nil: none
-	table  Expecter6       // nil: there is no looking ahead
-	hints  [stride * peeked]lease6.Hint
+	table  *lease6.Table   // nil: there is no looking ahead
+	hints  [stride]lease6.Hint
 	nHints int
 
 	chain     dhcp6.Chain

@@ -6,21 +6,11 @@ import (
 	"encoding/binary"
 
 	"xdhcp/engine/frame"
-	"xdhcp/engine/lease"
 	"xdhcp/engine/lease6"
 	"xdhcp/engine/policy6"
 	"xdhcp/internal/wire/dhcp6"
 	"xdhcp/internal/wire/eth"
 )
-
-// Expecter6 is the part of a lease6.Table that the look ahead tells what is coming.
-type Expecter6 interface {
-	Expect(scope lease.ScopeID, duid []byte, ia lease6.IA) lease6.Hint
-	Fetch(lease6.Hint)
-}
-
-// peeked is as many IAs of a message as are looked at ahead.
-const peeked = 2
 
 // peek tells the table about a message that will be handled soon. It reads the message
 // only as far as that takes, and proves nothing: parse will.
@@ -55,7 +45,7 @@ func (s *six) peek(f *frame.Frame, l *eth.Layers) {
 		return
 	}
 	var duid []byte
-	var ias [peeked]lease6.IA
+	var ias [lease6.MaxExpect]lease6.IA
 	n := 0
 	for o := dhcp6.Msg(m).Opts(); ; {
 		code, data, rest, ok := o.Next()
@@ -66,7 +56,7 @@ func (s *six) peek(f *frame.Frame, l *eth.Layers) {
 		case dhcp6.OptClientID:
 			duid = data
 		case dhcp6.OptIANA, dhcp6.OptIAPD:
-			if n < peeked && len(data) >= 4 {
+			if n < len(ias) && len(data) >= 4 {
 				ias[n] = lease6.IA{Type: iaTypes[code], ID: binary.BigEndian.Uint32(data)}
 				n++
 			}
@@ -80,16 +70,18 @@ func (s *six) peek(f *frame.Frame, l *eth.Layers) {
 	if at == nil {
 		return
 	}
-	for _, ia := range ias[:n] {
-		s.hints[s.nHints] = s.table.Expect(at.Scope, duid, ia)
-		s.nHints++
-	}
+	s.table.Expect(&s.hints[s.nHints], at.Scope, duid, ias[:n])
+	s.nHints++
 }
 
 // fetch goes on with what peek has begun.
 func (s *six) fetch() {
-	for _, h := range s.hints[:s.nHints] {
-		s.table.Fetch(h)
+	hints := s.hints[:s.nHints]
+	for i := range hints {
+		s.table.Fetch(&hints[i])
+	}
+	for i := range hints {
+		s.table.FetchRoom(&hints[i])
 	}
 	s.nHints = 0
 }

@@ -21,15 +21,22 @@ func TestExpectIsOnlyAHint(t *testing.T) {
 		t.Fatal(err)
 	}
 	duid := func(i int) []byte { return []byte{0, 2, 0, 0, byte(i >> 8), byte(i)} }
+	all := func(h *Hint, d []byte, ias ...IA) {
+		table.Expect(h, 1, d, ias)
+		table.Fetch(h)
+		table.FetchRoom(h)
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
+		var h Hint
 		for i := range 4000 {
-			table.Fetch(table.Expect(1, duid(i%500), IA{NA, 1}))
+			all(&h, duid(i%500), IA{NA, 1}, IA{PD, 1}, IA{NA, 2})
 		}
 	})
 	batch := lease.NewBatch(1)
 	for i := range 500 {
-		r := Request{Client: Client{DUID: duid(i)}, IA: IA{NA, 1}, Scope: 1, Pools: []lease.PoolID{0}}
+		// Every second one has its room in the annex.
+		r := Request{Client: Client{DUID: duid(i), RemoteID: make([]byte, i%2*80)}, IA: IA{NA, 1}, Scope: 1, Pools: []lease.PoolID{0}}
 		p, out := table.Offer(&r, 60, 1000)
 		if out != lease.OK {
 			t.Fatal(out)
@@ -39,18 +46,23 @@ func TestExpectIsOnlyAHint(t *testing.T) {
 		}
 	}
 	wg.Wait()
+	var h Hint
 	for _, d := range [][]byte{nil, make([]byte, MaxDUID+1)} {
-		if h := table.Expect(1, d, IA{NA, 1}); h.s != nil {
+		if all(&h, d, IA{NA, 1}); h.n != 0 {
 			t.Errorf("something is expected of a DUID of %d bytes", len(d))
-		} else {
-			table.Fetch(h)
 		}
 	}
-	if h := table.Expect(1, duid(1), IA{0, 1}); h.s != nil {
+	if all(&h, duid(1), IA{0, 1}); h.n != 0 {
 		t.Error("something is expected of no IA")
 	}
-	d := duid(7)
-	if n := testing.AllocsPerRun(10, func() { table.Fetch(table.Expect(1, d, IA{NA, 1})) }); n != 0 {
+	if all(&h, duid(501), IA{NA, 1}); h.at[0] != 0 {
+		t.Error("a record is expected of a client that has none")
+	}
+	if all(&h, duid(1), IA{PD, 1}, IA{NA, 1}); h.n != 2 || h.at[0] != 0 || h.at[1] == 0 || table.rec(h.at[1]).annex == 0 {
+		t.Errorf("client 1 with an address and a long remote-id: %+v", h)
+	}
+	d, ias := duid(7), []IA{{NA, 1}}
+	if n := testing.AllocsPerRun(10, func() { all(&h, d, ias...) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

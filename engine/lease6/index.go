@@ -2,7 +2,11 @@
 
 package lease6
 
-import "xdhcp/internal/hugepage"
+import (
+	"sync/atomic"
+
+	"xdhcp/internal/hugepage"
+)
 
 // index finds records by tag, which is a part of a hash. It is one array of
 // entries tag<<32 | ref with gaps (0), in ascending order: an entry lies at the
@@ -17,6 +21,20 @@ type index struct {
 	size uint64 // tags map to 0…size-1; the rest of e is room for the last run
 	n    int
 	max  int // grow above this
+
+	// What expect looks at, without the lock: e and size, published together.
+	shown atomic.Pointer[slots]
+}
+
+type slots struct {
+	e    []uint64
+	size uint64
+}
+
+// expect makes the processor get the entries of a tag. It needs no lock.
+func (x *index) expect(tag uint32) {
+	sh := x.shown.Load()
+	prefetchEntry(&sh.e[uint64(tag)*sh.size>>32])
 }
 
 const indexSlack = 64 // more than a run at the end is likely to be long
@@ -34,6 +52,7 @@ func (x *index) init(size, slack int) {
 		hugepage.AdviseSlice(x.e)
 	}
 	x.max = size - size/5
+	x.shown.Store(&slots{x.e, x.size})
 }
 
 // first is the position of the first entry of a tag, or where it would be.

@@ -14,3 +14,9 @@ TEXT ·prefetchEntry(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX
 	PREFETCHT0 (AX)
 	RET
+
+// func prefetchByte(p *byte)
+TEXT ·prefetchByte(SB), NOSPLIT, $0-8
+	MOVQ p+0(FP), AX
+	PREFETCHT0 (AX)
+	RET

@@ -12,3 +12,6 @@ func prefetchRecord(p *record)
 
 //go:noescape
 func prefetchEntry(p *uint64)
+
+//go:noescape
+func prefetchByte(p *byte)

@@ -7,3 +7,5 @@ package lease6
 func prefetchRecord(*record) {}
 
 func prefetchEntry(*uint64) {}
+
+func prefetchByte(*byte) {}

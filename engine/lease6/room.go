@@ -119,11 +119,13 @@ func (s *shard) drop(rec *record) {
 // knows reports whether the record has all that a message says about its client.
 func (s *shard) knows(rec *record, v *parts) bool {
 	room := s.room(rec)
+	at := 0
 	for i, n := range rec.lens {
-		if len(v[i]) > 0 && string(v[i]) != string(room[:n]) {
+		end := at + int(n)
+		if p := v[i]; len(p) > 0 && string(p) != string(room[at:end]) {
 			return false
 		}
-		room = room[n:]
+		at = end
 	}
 	return true
 }

@@ -91,7 +91,8 @@ func (s *shard) put(h ref, rec *record, c *Change) {
 		if c.IA.Type == 0 {
 			s.unname(h, rec)
 		} else {
-			v := c.Client.parts()
+			var v parts
+			v.of(&c.Client)
 			k := key{scope: c.Scope, ia: c.IA, duid: v[partDUID]}
 			k.tag = tagOf(s.t.hash(k.duid), k.scope, k.ia)
 			s.name(h, rec, &k, &v)

@@ -122,7 +122,8 @@ func (c *Change) AppendTo(b []byte) []byte {
 		c.fixed().put(fix[:], n, 0)
 		return append(b, fix[:n]...)
 	}
-	v := c.Client.parts()
+	var v parts
+	v.of(&c.Client)
 	n := changeFull
 	for i, p := range v {
 		fix[offLens+i] = uint8(len(p))

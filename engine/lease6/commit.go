@@ -39,7 +39,8 @@ func (t *Table) Commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 	s := k.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v := r.Client.parts()
+	var v parts
+	v.of(&r.Client)
 	var vacant Prefix
 	for range tries {
 		if !s.lay.knows(r) {

@@ -49,7 +49,8 @@ func (t *Table) Offer(r *Request, hold uint32, now lease.Time) (Prefix, lease.Ou
 		if r.Reserved.IsNone() {
 			s.withdraw(&k)
 		}
-		v := r.Client.parts()
+		var v parts
+		v.of(&r.Client)
 		s.name(h, rec, &k, &v)
 		s.hold(h, rec, after(now, hold))
 		return p, lease.OK

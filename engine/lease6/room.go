@@ -29,11 +29,11 @@ const (
 // parts are views of what is known about a client.
 type parts [numParts][]byte
 
-// parts is what the table keeps of a client.
-func (c *Client) parts() parts {
-	v := parts{c.DUID, c.LinkLayer, c.Peer, c.InterfaceID, c.RemoteID, c.SubscriberID, c.RelayID, c.Host}
+// of makes v what the table keeps of a client.
+func (v *parts) of(c *Client) {
+	v[partDUID], v[partLinkLayer], v[partPeer], v[partInterfaceID] = c.DUID, c.LinkLayer, c.Peer, c.InterfaceID
+	v[partRemoteID], v[partSubscriberID], v[partRelayID], v[partHost] = c.RemoteID, c.SubscriberID, c.RelayID, c.Host
 	v.bound()
-	return v
 }
 
 // bound drops what is too long to be kept.

@@ -184,7 +184,8 @@ func (d *decision) fqdn() {
 // value. "By default, the DHCP server MUST choose the innermost value".
 func (d *decision) relaySupplied() {
 	q := d.q
-	for _, o := range q.RSOO {
+	for i := range q.RSOO {
+		o := q.RSOO[i] // a copy of all of them would cost more than the look
 		for len(o) >= 4 {
 			n := 4 + int(binary.BigEndian.Uint16(o[2:]))
 			if n > len(o) {

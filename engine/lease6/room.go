@@ -118,14 +118,16 @@ func (s *shard) drop(rec *record) {
 
 // knows reports whether the record has all that a message says about its client.
 func (s *shard) knows(rec *record, v *parts) bool {
-	room := s.room(rec)
-	at := 0
-	for i, n := range rec.lens {
-		end := at + int(n)
-		if p := v[i]; len(p) > 0 && string(p) != string(room[at:end]) {
+	room := rec.room[:]
+	if rec.annex != 0 {
+		room = s.annex.at(rec.annex)
+	}
+	for i := range v {
+		p, n := v[i], int(rec.lens[i])
+		if len(p) > 0 && (len(p) != n || string(p) != string(room[:n])) {
 			return false
 		}
-		at = end
+		room = room[n:]
 	}
 	return true
 }

@@ -113,13 +113,13 @@ func (t *trial) stop() {
 	}
 }
 
-// search finds the highest rate with at most 2.5 % dropped, ISC's rule, and keeps
-// the processor time of the step that had it.
+// search finds the highest rate with at most 2.5 % dropped, ISC's rule, in one of two
+// tries, and keeps the processor time of the step that had it.
 func (t *trial) search(r *run, g *load.Generator, mix load.Mix) error {
 	before := t.p.usage()
 	used := map[*load.Result]usage{}
 	steps, best, err := g.Ramp(r.ctx, load.Search{
-		From: min(t.c.from, r.to), To: r.to, Factor: 1.5, Precision: 1.08, Step: r.step, Mix: mix,
+		From: min(t.c.from, r.to), To: r.to, Factor: 1.5, Precision: 1.08, Step: r.step, Tries: 2, Mix: mix,
 		Done: func(res *load.Result) {
 			now := t.p.usage()
 			used[res], before = now.since(before), now

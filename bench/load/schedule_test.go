@@ -341,3 +341,29 @@ func TestRamp(t *testing.T) {
 		t.Errorf("found %.0f/s with %.3f dropped", best.Offered, best.DropRatio)
 	}
 }
+
+// A rate that has a second try passes if that does.
+func TestRampTriesAgain(t *testing.T) {
+	stub, lose := newStub(), 0
+	g, _ := start(t, relayed(1000), func(f *frame.Frame) bool {
+		if lose > 0 {
+			lose--
+			return false
+		}
+		return stub.Answer(f)
+	})
+	for tries, want := range map[int]float64{1: 1000, 2: 2000} {
+		s := Search{From: 1000, To: 2000, Factor: 2, Step: 100 * time.Millisecond, Tries: tries, Mix: Mix{DORA: 1}}
+		n := 0
+		s.Done = func(*Result) {
+			if n++; n == 1 {
+				lose = 50 // of the second step's first try
+			}
+		}
+		s.Precision = 3 // no further
+		_, best, err := g.Ramp(t.Context(), s)
+		if err != nil || best == nil || best.Offered != want {
+			t.Errorf("%d tries: %+v, %v, want %v/s", tries, best, err, want)
+		}
+	}
+}

@@ -20,12 +20,11 @@ type contender struct {
 	// with; neither is the generator's own stub.
 	ours, peer bool
 	// synced servers have synced a lease when they acknowledge it.
-	synced bool
-	from   float64 // rate at which a search begins, in exchanges a second
-	pool   netip.Prefix
-	// program and pkg are what it needs: a Debian package, or our own.
-	program, pkg string
-	version      []string // command
+	synced  bool
+	from    float64 // rate at which a search begins, in exchanges a second
+	pool    netip.Prefix
+	pkg     string   // Debian's; "": it is our own
+	version []string // command; nil: the package's version
 	// prepare writes the configuration and returns the command.
 	prepare func(r *run, w *wire, c *contender) (argv []string, env []string, err error)
 	// adopt puts leases into its state directory: those of a file in the format
@@ -37,13 +36,13 @@ type contender struct {
 // the rates that they reach.
 var contenders = []*contender{
 	{name: "kea", family: 4, durable: "written, not synced", peer: true, from: 2000, pool: pool,
-		program: "kea-dhcp4", pkg: "kea-dhcp4-server", version: []string{"kea-dhcp4", "-v"}, prepare: kea4, adopt: keaAdopt},
+		pkg: "kea-dhcp4-server", version: []string{"kea-dhcp4", "-v"}, prepare: kea4, adopt: keaAdopt},
 	{name: "isc-dhcpd", family: 4, durable: "synced one by one", peer: true, synced: true, from: 100, pool: smallPool,
-		program: "dhcpd", pkg: "isc-dhcp-server", version: []string{"dhcpd", "--version"}, prepare: dhcpd4},
-	{name: "dnsmasq", family: 4, durable: "written one by one", peer: true, synced: true, from: 50, pool: smallPool,
-		program: "dnsmasq", pkg: "dnsmasq-base", version: []string{"dnsmasq", "--version"}, prepare: dnsmasq4},
+		pkg: "isc-dhcp-server", version: []string{"dhcpd", "--version"}, prepare: dhcpd4},
+	{name: "dnsmasq", family: 4, durable: "synced, the whole file each time", peer: true, synced: true, from: 50, pool: smallPool,
+		pkg: "dnsmasq-base", version: []string{"dnsmasq", "--version"}, prepare: dnsmasq4},
 	{name: "coredhcp", family: 4, durable: "synced one by one", peer: true, synced: true, from: 100, pool: smallPool,
-		program: "coredhcp", pkg: "coredhcp-server", prepare: coredhcp4},
+		pkg: "coredhcp-server", prepare: coredhcp4},
 	{name: "stub", family: 4, durable: "no state at all", from: 10000, pool: pool, prepare: stub4},
 	{name: "xdhcpd sync", family: 4, durable: "synced in groups", ours: true, synced: true, from: 5000, pool: pool,
 		prepare: ours4("durability: sync", "native"), adopt: oursAdopt},
@@ -53,7 +52,7 @@ var contenders = []*contender{
 		prepare: ours4("durability: sync", "off")},
 
 	{name: "kea6", family: 6, durable: "written, not synced", peer: true, from: 1000, pool: pool,
-		program: "kea-dhcp6", pkg: "kea-dhcp6-server", version: []string{"kea-dhcp6", "-v"}, prepare: kea6},
+		pkg: "kea-dhcp6-server", version: []string{"kea-dhcp6", "-v"}, prepare: kea6},
 	{name: "stub6", family: 6, durable: "no state at all", from: 10000, pool: pool, prepare: stub6},
 	{name: "xdhcpd6 sync", family: 6, durable: "synced in groups", ours: true, synced: true, from: 5000, pool: pool,
 		prepare: ours6},
@@ -186,8 +185,8 @@ subnet 10.0.0.0 netmask 255.0.0.0 {
 		"-pf", filepath.Join(w.dir, "dhcpd.pid"), "srv0"}, nil, err
 }
 
-// dnsmasq4 is dnsmasq without its DNS. It writes its whole lease file anew with
-// each change.
+// dnsmasq4 is dnsmasq without its DNS. It writes and syncs its whole lease file anew
+// with each change.
 func dnsmasq4(_ *run, w *wire, c *contender) ([]string, []string, error) {
 	first, last := rangeOf(c.pool)
 	return []string{"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--interface=srv0", "--bind-interfaces",

@@ -9,13 +9,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"xdhcp/bench/lab"
 )
 
 // report writes the Markdown page, the rows as CSV, and the charts.
@@ -58,7 +57,7 @@ func (r *run) page(w io.Writer) error {
 	p := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 	p("# The comparison\n")
 	p("Written by `make compare` (`%s`) on %s.\n", strings.Join(append([]string{"compare"}, os.Args[1:]...), " "), time.Now().UTC().Format(time.DateOnly))
-	p("%s. Clients and server share the cores, on a veth pair in copy mode; such machines", machine())
+	p("%s. Clients and server share the cores, on a veth pair in copy mode; such machines", lab.Machine())
 	p("are noisy: read the ratios. What is measured and how is told in `bench/compare/main.go` and [load-testing.md](load-testing.md).\n")
 	p("| contender | version | on disk when the ACK leaves |\n| --- | --- | --- |")
 	for _, c := range contenders {
@@ -180,23 +179,4 @@ func (r *run) table(w io.Writer) error {
 	}
 	out.Flush()
 	return out.Error()
-}
-
-// machine is what the figures were measured on.
-func machine() string {
-	var u unix.Utsname
-	release := "?"
-	if unix.Uname(&u) == nil {
-		release = unix.ByteSliceToString(u.Release[:])
-	}
-	model := "an unknown processor"
-	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(b)) {
-			if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == "model name" {
-				model = strings.TrimSpace(v)
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("%d cores of %s, Linux %s, %s", runtime.NumCPU(), model, release, runtime.Version())
 }

@@ -6,13 +6,14 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	veth "xdhcp/bench/lab"
 )
 
 type options struct {
@@ -70,22 +71,8 @@ func printRow(w io.Writer, name string, rs []result) {
 }
 
 func header(w io.Writer, o options) error {
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return err
-	}
-	model := "unknown processor"
-	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(b)) {
-			if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == "model name" {
-				model = strings.TrimSpace(v)
-				break
-			}
-		}
-	}
-	_, err := fmt.Fprintf(w, "reflector: %d-byte frames on veth, median of %d times %v; Linux %s, %d cores of %s, generator on %d, contestant on %d, %s, %s\n",
-		frameLen, o.rounds, o.time, unix.ByteSliceToString(u.Release[:]), runtime.NumCPU(), model, o.genCore, o.ownCore,
-		runtime.Version(), time.Now().UTC().Format(time.DateOnly))
+	_, err := fmt.Fprintf(w, "reflector: %d-byte frames on veth, median of %d times %v; %s, generator on %d, contestant on %d, %s\n",
+		frameLen, o.rounds, o.time, veth.Machine(), o.genCore, o.ownCore, time.Now().UTC().Format(time.DateOnly))
 	return err
 }
 

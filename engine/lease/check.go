@@ -10,7 +10,7 @@ const soundLimit = 4096
 func (s *shard) mustBeSound() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.idx.n > soundLimit {
+	if s.idx.N > soundLimit {
 		return
 	}
 	if wrong := s.check(); wrong != "" {
@@ -142,7 +142,7 @@ func (c *checker) counts() {
 func (c *checker) index() {
 	x := &c.s.idx
 	n, gap, last := 0, 0, uint64(0) // gap: first place behind the last hole
-	for i, e := range x.e {
+	for i, e := range x.E {
 		if e == 0 {
 			gap = i + 1
 			continue
@@ -153,7 +153,7 @@ func (c *checker) index() {
 			c.fail("the index is out of order", r)
 		}
 		last = e
-		if home := int(x.home(uint32(e >> 32))); home > i || home < gap {
+		if home := int(x.Home(uint32(e >> 32))); home > i || home < gap {
 			c.fail("an index entry cannot be found", r)
 		}
 		c.twins(i, r)
@@ -161,7 +161,7 @@ func (c *checker) index() {
 			c.fail("an index entry leads to a strange record", r)
 		}
 	}
-	if n != x.n || n != c.tagged || x.e[len(x.e)-1] != 0 {
+	if n != x.N || n != c.tagged || x.E[len(x.E)-1] != 0 {
 		c.fail("the index is miscounted", 0)
 	}
 }
@@ -173,7 +173,7 @@ func (c *checker) twins(i int, r ref) {
 		return
 	}
 	cl := Client{Kind: x.kind(), ID: c.s.ident(r, x).id}
-	for _, e := range c.s.idx.e[i+1:] {
+	for _, e := range c.s.idx.E[i+1:] {
 		if uint32(e>>32) != x.tag {
 			return
 		}

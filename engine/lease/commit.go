@@ -96,8 +96,8 @@ func (s *shard) held(addr IP4, k *key, c *Client) ref {
 
 // leaveOthers takes from the client all addresses but own.
 func (s *shard) leaveOthers(k *key, c *Client, own ref, now Time, b *Batch) {
-	for i := s.idx.first(k.tag); uint32(s.idx.e[i]>>32) == k.tag; {
-		r := ref(s.idx.e[i])
+	for i := s.idx.First(k.tag); uint32(s.idx.E[i]>>32) == k.tag; {
+		r := ref(s.idx.E[i])
 		rec := s.t.rec(r)
 		if r == own || !s.is(r, rec, k.scope, c) {
 			i++
@@ -113,7 +113,7 @@ func (s *shard) leaveOthers(k *key, c *Client, own ref, now Time, b *Batch) {
 		default:
 			s.unname(r, rec)
 		}
-		i = s.idx.first(k.tag) // the index has moved
+		i = s.idx.First(k.tag) // the index has moved
 	}
 }
 

@@ -30,7 +30,7 @@ func (t *Table) Expect(scope ScopeID, c *Client, addr IP4) Hint {
 	if out != OK {
 		return Hint{}
 	}
-	k.s.idx.expect(k.tag)
+	k.s.idx.Expect(k.tag)
 	return Hint{k.s, k.tag, addr}
 }
 
@@ -40,8 +40,8 @@ func (t *Table) Fetch(h Hint) {
 		return
 	}
 	h.s.mu.Lock()
-	e := h.s.idx.e
-	for i := h.s.idx.first(h.tag); uint32(e[i]>>32) == h.tag; i++ {
+	e := h.s.idx.E
+	for i := h.s.idx.First(h.tag); uint32(e[i]>>32) == h.tag; i++ {
 		// Its room too: a client identifier lies there.
 		t.slab(ref(e[i])).fetch(ref(e[i]))
 	}

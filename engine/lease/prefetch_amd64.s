@@ -14,9 +14,3 @@ TEXT ·prefetchCold(SB), NOSPLIT, $0-8
 	PREFETCHT0 (AX)
 	PREFETCHT0 39(AX)
 	RET
-
-// func prefetchEntry(p *uint64)
-TEXT ·prefetchEntry(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	PREFETCHT0 (AX)
-	RET

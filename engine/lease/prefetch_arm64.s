@@ -15,9 +15,3 @@ TEXT ·prefetchCold(SB), NOSPLIT, $0-8
 	ADD  $39, R0
 	PRFM (R0), PLDL1KEEP
 	RET
-
-// func prefetchEntry(p *uint64)
-TEXT ·prefetchEntry(SB), NOSPLIT, $0-8
-	MOVD p+0(FP), R0
-	PRFM (R0), PLDL1KEEP
-	RET

@@ -12,6 +12,3 @@ func prefetchRecord(p *record)
 
 //go:noescape
 func prefetchCold(p *[coldSize]byte)
-
-//go:noescape
-func prefetchEntry(p *uint64)

@@ -7,5 +7,3 @@ package lease
 func prefetchRecord(*record) {}
 
 func prefetchCold(*[coldSize]byte) {}
-
-func prefetchEntry(*uint64) {}

@@ -39,11 +39,11 @@ func (s *shard) retag(r ref, rec *record, tag uint32) {
 		return
 	}
 	if rec.tag != 0 {
-		s.idx.remove(rec.tag, r)
+		s.idx.Remove(rec.tag, uint32(r))
 	}
 	rec.tag = tag
 	if tag != 0 {
-		s.idx.insert(tag, r)
+		s.idx.Insert(tag, uint32(r))
 	}
 }
 
@@ -150,8 +150,8 @@ func (s *shard) tidy(h ref, rec *record) {
 	tag, scope, c := rec.tag, rec.scope, Client{Kind: rec.kind(), ID: s.ident(h, rec).id}
 	var best ref
 	n := 0
-	for i := s.idx.first(tag); uint32(s.idx.e[i]>>32) == tag; i++ {
-		r := ref(s.idx.e[i])
+	for i := s.idx.First(tag); uint32(s.idx.E[i]>>32) == tag; i++ {
+		r := ref(s.idx.E[i])
 		x := s.t.rec(r)
 		if !s.is(r, x, scope, &c) {
 			continue
@@ -167,7 +167,7 @@ func (s *shard) tidy(h ref, rec *record) {
 		}
 		if worse != 0 && s.t.rec(worse).state == stIdle {
 			s.unname(worse, s.t.rec(worse))
-			i, n, best = s.idx.first(tag)-1, 0, 0 // the index has moved
+			i, n, best = s.idx.First(tag)-1, 0, 0 // the index has moved
 		}
 	}
 	if n == 1 && rec.flags&fNamed != 0 {
@@ -237,8 +237,8 @@ func (s *shard) overtakes(b *Batch, rec *record) bool {
 // one that it has or had. After a replay there may be several of the latter;
 // then it is a lease rather than a memory, and the latest (or the first found).
 func (s *shard) find(k *key, c *Client) (cur, off ref, n int) {
-	e := s.idx.e
-	for i := s.idx.first(k.tag); uint32(e[i]>>32) == k.tag; i++ {
+	e := s.idx.E
+	for i := s.idx.First(k.tag); uint32(e[i]>>32) == k.tag; i++ {
 		r := ref(e[i])
 		rec := s.t.rec(r)
 		if !s.is(r, rec, k.scope, c) {

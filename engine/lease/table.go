@@ -9,6 +9,7 @@ import (
 	"math/bits"
 	"sync"
 	"sync/atomic"
+	"xdhcp/engine/lease/tagindex"
 )
 
 // Options of a Table; the zero value is the default.
@@ -72,7 +73,7 @@ type shard struct {
 	id  uint32 // index in Table.shards + 1, as in record.owner
 	now Time   // latest time seen
 	lay *layout
-	idx index
+	idx tagindex.Index
 
 	turn      Time // next slot of the wheel to work off
 	work      link
@@ -117,7 +118,7 @@ func New(o Options) (*Table, error) {
 		s.t = t
 		s.id = uint32(i) + 1
 		s.lay = t.layout
-		s.idx.init(16, indexSlack)
+		s.idx.Init(16, tagindex.Slack)
 		s.work = link{headWork, headWork}
 		s.probation = link{headProbation, headProbation}
 		s.loose = link{headLoose, headLoose}

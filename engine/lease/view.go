@@ -180,9 +180,9 @@ func (t *Table) EachShard(shard int, fn func(*Entry) bool) bool {
 // copy reads the records of some tags, from one on; next is where to go on.
 func (s *shard) copy(from uint32, es []Entry) (next uint32, more bool, _ []Entry) {
 	tag := from
-	for i := s.idx.first(from); i < len(s.idx.e); i++ {
-		e := s.idx.e[i]
-		if next := ref(s.idx.e[min(i+copyAhead, len(s.idx.e)-1)]); next != 0 {
+	for i := s.idx.First(from); i < len(s.idx.E); i++ {
+		e := s.idx.E[i]
+		if next := ref(s.idx.E[min(i+copyAhead, len(s.idx.E)-1)]); next != 0 {
 			s.t.slab(next).fetch(next)
 		}
 		if e == 0 {

@@ -140,7 +140,7 @@ func (c *checker) counts() {
 func (c *checker) index() {
 	x := &c.s.idx
 	n, gap, last := 0, 0, uint64(0) // gap: first place behind the last hole
-	for i, e := range x.e {
+	for i, e := range x.E {
 		if e == 0 {
 			gap = i + 1
 			continue
@@ -151,14 +151,14 @@ func (c *checker) index() {
 			c.fail("the index is out of order", r)
 		}
 		last = e
-		if home := int(x.home(uint32(e >> 32))); home > i || home < gap {
+		if home := int(x.Home(uint32(e >> 32))); home > i || home < gap {
 			c.fail("an index entry cannot be found", r)
 		}
 		if rec := c.s.t.rec(r); c.s.t.home(r) != c.s || rec.tag != uint32(e>>32) {
 			c.fail("an index entry leads to a strange record", r)
 		}
 	}
-	if n != x.n || n != c.tagged || x.e[len(x.e)-1] != 0 {
+	if n != x.N || n != c.tagged || x.E[len(x.E)-1] != 0 {
 		c.fail("the index is miscounted", 0)
 	}
 }

@@ -39,7 +39,7 @@ func (t *Table) Expect(h *Hint, scope lease.ScopeID, duid []byte, ias []IA) {
 			continue
 		}
 		tag := tagOf(hash, scope, ia)
-		h.s.idx.expect(tag)
+		h.s.idx.Expect(tag)
 		h.tags[h.n] = tag
 		h.n++
 	}
@@ -52,10 +52,10 @@ func (t *Table) Fetch(h *Hint) {
 	}
 	s := h.s
 	s.mu.Lock()
-	e := s.idx.e
+	e := s.idx.E
 	for j, tag := range h.tags[:h.n] {
 		h.at[j] = 0
-		for i := s.idx.first(tag); uint32(e[i]>>32) == tag; i++ {
+		for i := s.idx.First(tag); uint32(e[i]>>32) == tag; i++ {
 			r := ref(e[i])
 			prefetchRecord(t.rec(r))
 			if h.at[j] == 0 {

@@ -64,8 +64,8 @@ func (t *Table) Offer(r *Request, hold uint32, now lease.Time) (Prefix, lease.Ou
 func (s *shard) own(r *Request, k *key) (best ref) {
 	rank := 0
 	var used lease.Time
-	for i := s.idx.first(k.tag); uint32(s.idx.e[i]>>32) == k.tag; i++ {
-		o := ref(s.idx.e[i])
+	for i := s.idx.First(k.tag); uint32(s.idx.E[i]>>32) == k.tag; i++ {
+		o := ref(s.idx.E[i])
 		rec := s.t.rec(o)
 		if !s.is(rec, k) || !s.mayHave(r, rec) {
 			continue
@@ -142,11 +142,11 @@ func (s *shard) keep(own ref, hold uint32, now lease.Time) Prefix {
 
 // withdraw takes back all that is offered to an IA.
 func (s *shard) withdraw(k *key) {
-	for i := s.idx.first(k.tag); uint32(s.idx.e[i]>>32) == k.tag; i++ {
-		r := ref(s.idx.e[i])
+	for i := s.idx.First(k.tag); uint32(s.idx.E[i]>>32) == k.tag; i++ {
+		r := ref(s.idx.E[i])
 		if rec := s.t.rec(r); rec.state == stOffered && s.is(rec, k) {
 			s.unoffer(r, rec, true)
-			i = s.idx.first(k.tag) - 1 // the index has moved
+			i = s.idx.First(k.tag) - 1 // the index has moved
 		}
 	}
 }

@@ -9,12 +9,6 @@ TEXT ·prefetchRecord(SB), NOSPLIT, $0-8
 	PREFETCHT0 64(AX)
 	RET
 
-// func prefetchEntry(p *uint64)
-TEXT ·prefetchEntry(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	PREFETCHT0 (AX)
-	RET
-
 // func prefetchByte(p *byte)
 TEXT ·prefetchByte(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), AX

@@ -11,7 +11,4 @@ package lease6
 func prefetchRecord(p *record)
 
 //go:noescape
-func prefetchEntry(p *uint64)
-
-//go:noescape
 func prefetchByte(p *byte)

@@ -6,6 +6,4 @@ package lease6
 
 func prefetchRecord(*record) {}
 
-func prefetchEntry(*uint64) {}
-
 func prefetchByte(*byte) {}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease/tagindex"
 	"xdhcp/internal/hugepage"
 )
 
@@ -131,7 +132,7 @@ func (s *shard) provide() bool {
 // stripe is a part of the index by prefix: which of them are taken.
 type stripe struct {
 	mu    sync.Mutex // a leaf
-	idx   index
+	idx   tagindex.Index
 	floor uint32 // highest version of a record that is no more
 	_     [64]byte
 }
@@ -145,8 +146,8 @@ func (t *Table) stripeOf(p Prefix) (*stripe, uint32) {
 
 // find is the record of a prefix. The stripe is locked.
 func (st *stripe) find(t *Table, tag uint32, p Prefix) ref {
-	for i := st.idx.first(tag); uint32(st.idx.e[i]>>32) == tag; i++ {
-		r := ref(st.idx.e[i])
+	for i := st.idx.First(tag); uint32(st.idx.E[i]>>32) == tag; i++ {
+		r := ref(st.idx.E[i])
 		if rec := t.rec(r); rec.prefix == p.IP6 && rec.len == p.Len {
 			return r
 		}
@@ -191,7 +192,7 @@ func (s *shard) insert(p Prefix, pool lease.PoolID) (h, other ref) {
 	s.free = rec.next
 	*rec = record{prefix: p.IP6, len: p.Len, version: max(st.floor, uint32(s.now)), pool: pool}
 	t.noteLen(p.Len)
-	st.idx.insert(tag, h)
+	st.idx.Insert(tag, uint32(h))
 	return h, 0
 }
 
@@ -202,7 +203,7 @@ func (s *shard) remove(h ref, rec *record) {
 	p := rec.pfx()
 	st, tag := s.t.stripeOf(p)
 	st.mu.Lock()
-	st.idx.remove(tag, h)
+	st.idx.Remove(tag, uint32(h))
 	if rec.flags&fLogged != 0 {
 		st.floor = max(st.floor, rec.version)
 	}

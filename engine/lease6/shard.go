@@ -41,13 +41,13 @@ func (s *shard) name(r ref, rec *record, k *key, v *parts) {
 	rec.flags &^= fAccepts
 	rec.scope, rec.iaid, rec.ia = k.scope, k.ia.ID, k.ia.Type
 	rec.tag = k.tag
-	s.idx.insert(k.tag, r)
+	s.idx.Insert(k.tag, uint32(r))
 }
 
 // untag makes a record unfindable by its client, but keeps what is known of it.
 func (s *shard) untag(r ref, rec *record) {
 	if rec.tag != 0 {
-		s.idx.remove(rec.tag, r)
+		s.idx.Remove(rec.tag, uint32(r))
 		rec.tag = 0
 	}
 }
@@ -76,8 +76,8 @@ func (s *shard) rest(r ref, rec *record, front bool) {
 func (s *shard) tidy(r ref, rec *record) {
 	tag := rec.tag
 	k := key{scope: rec.scope, ia: IA{rec.ia, rec.iaid}, duid: s.parts(rec)[partDUID]}
-	for i := s.idx.first(tag); uint32(s.idx.e[i]>>32) == tag; i++ {
-		o := ref(s.idx.e[i])
+	for i := s.idx.First(tag); uint32(s.idx.E[i]>>32) == tag; i++ {
+		o := ref(s.idx.E[i])
 		x := s.t.rec(o)
 		if o == r || x.state != stIdle || !s.is(x, &k) {
 			continue
@@ -87,7 +87,7 @@ func (s *shard) tidy(r ref, rec *record) {
 			return
 		}
 		s.unname(o, x)
-		i = s.idx.first(tag) - 1 // the index has moved
+		i = s.idx.First(tag) - 1 // the index has moved
 	}
 }
 
@@ -161,8 +161,8 @@ func (s *shard) record(b *lease.Batch, op lease.Op, rec *record, at lease.Time, 
 
 // held looks for the IA's record of a prefix, and counts its leases.
 func (s *shard) held(k *key, p Prefix) (own ref, leases, n int) {
-	for i := s.idx.first(k.tag); uint32(s.idx.e[i]>>32) == k.tag; i++ {
-		r := ref(s.idx.e[i])
+	for i := s.idx.First(k.tag); uint32(s.idx.E[i]>>32) == k.tag; i++ {
+		r := ref(s.idx.E[i])
 		rec := s.t.rec(r)
 		if !s.is(rec, k) {
 			continue

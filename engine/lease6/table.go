@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease/tagindex"
 	"xdhcp/internal/hugepage"
 )
 
@@ -86,7 +87,7 @@ type shard struct {
 	t   *Table
 	now lease.Time // latest time seen
 	lay *layout
-	idx index
+	idx tagindex.Index
 
 	n        [numStates]uint32 // records by state
 	prefixes uint32            // leases that are delegated prefixes
@@ -141,13 +142,13 @@ func New(o Options) (*Table, error) {
 	t.key = [2]uint64{source.Uint64(), source.Uint64()}
 	t.slabs.Store(&[]slab{{recs: make([]record, 1)}}) // ref 0 is none
 	for i := range t.stripes {
-		t.stripes[i].idx.init(16, indexSlack)
+		t.stripes[i].idx.Init(16, tagindex.Slack)
 	}
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.t = t
 		s.lay = t.layout
-		s.idx.init(16, indexSlack)
+		s.idx.Init(16, tagindex.Slack)
 		s.work = link{headWork, headWork}
 		s.probation = link{headProbation, headProbation}
 		s.loose = link{headLoose, headLoose}

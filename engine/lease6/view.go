@@ -20,8 +20,8 @@ func (t *Table) Leases(scope lease.ScopeID, duid []byte, ia IA, now lease.Time, 
 	defer s.mu.Unlock()
 	now = s.clock(now)
 	for _, state := range [...]uint8{stBound, stOffered, stIdle} {
-		for i := s.idx.first(k.tag); uint32(s.idx.e[i]>>32) == k.tag; i++ {
-			rec := t.rec(ref(s.idx.e[i]))
+		for i := s.idx.First(k.tag); uint32(s.idx.E[i]>>32) == k.tag; i++ {
+			rec := t.rec(ref(s.idx.E[i]))
 			if rec.state != state || !s.is(rec, &k) {
 				continue
 			}

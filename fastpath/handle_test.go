@@ -241,7 +241,7 @@ func TestQuery(t *testing.T) {
 	in := around.frame(t, message(t, dhcpv4.MessageTypeRequest, giaddr(relayIP), ciaddr(net.IP{1, 2, 3, 4}), flags(0x8000),
 		option(50, 10, 1, 1, 9), option(51, 0, 0, 2, 88), option(54, 192, 0, 2, 1), option(55, 1, 3), option(57, 5, 220),
 		option(60, []byte("MSFT 5.0")...), option(61, 1, 2, 3), option(12, host...), option(118, 10, 1, 0, 0),
-		option(43, 94, 0), option(77, 1, 'u'), option(80), option(81, 0, 0, 0), option(93, 0, 7), option(116, 1),
+		option(43, 94, 0), option(77, 1, 'u'), option(80), option(81, 0, 0, 0), option(93, 0, 7), option(97, 0, 9), option(116, 1),
 		option(124, 0, 0, 1, 55, 0), option(125, 0, 0, 1, 56, 0), option(221, 255),
 		option(82, 1, 1, 9, 5, 4, 10, 2, 0, 0, 11, 4, 10, 1, 0, 1, 19, 0)).ToBytes())
 	f := frame.Frame{Data: in}
@@ -264,7 +264,7 @@ func TestQuery(t *testing.T) {
 	}
 
 	for name, got := range map[string][2][]byte{
-		"43": {q.VendorOptions, {94, 0}}, "77": {q.UserClass, {1, 'u'}}, "81": {q.FQDN, {0, 0, 0}}, "93": {q.Arch, {0, 7}}, "116": {q.AutoConf, {1}},
+		"43": {q.VendorOptions, {94, 0}}, "77": {q.UserClass, {1, 'u'}}, "81": {q.FQDN, {0, 0, 0}}, "93": {q.Arch, {0, 7}}, "97": {q.UUID, {0, 9}}, "116": {q.AutoConf, {1}},
 		"124": {q.VendorIdent, {0, 0, 1, 55, 0}}, "125": {q.VendorInfo, {0, 0, 1, 56, 0}}, "221": {q.VSS, {255}},
 	} {
 		if !bytes.Equal(got[0], got[1]) {
@@ -285,7 +285,7 @@ func TestQuery(t *testing.T) {
 		q.Ciaddr != 0 || q.Giaddr != 0 || q.HasRequested || q.Requested != 0 || q.HasServerID || q.ServerID != 0 || q.HasTime || q.WantTime != 0 ||
 		q.LinkSelection != 0 || q.ServerOverride != 0 || q.SubnetSelection != 0 || q.MaxSize != 0 || r.h.relayPort ||
 		q.UserClass != nil || q.VendorIdent != nil || q.VendorInfo != nil || q.VendorOptions != nil || q.Arch != nil || q.FQDN != nil ||
-		q.VSS != nil || q.AutoConf != nil || q.RapidCommit || q.Options != nil ||
+		q.VSS != nil || q.AutoConf != nil || q.UUID != nil || q.RapidCommit || q.Options != nil ||
 		q.PRL != nil || q.VendorClass != nil || c.ClientID != nil || c.Host != nil || c.Relay != nil {
 		t.Errorf("query %+v", q)
 	}

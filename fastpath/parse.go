@@ -80,21 +80,30 @@ func (p *parsed) read(f *frame.Frame) frame.Reason {
 	case dhcp4.Discover, dhcp4.Request, dhcp4.Decline, dhcp4.Release, dhcp4.Inform:
 	case 0:
 		if p.options.Has(dhcp4.OptMessageType) {
-			return frame.NoType
+			return p.unwanted(frame.NoType)
 		}
 		return frame.PuntBootp
 	case dhcp4.LeaseQuery:
 		return frame.PuntType
 	case dhcp4.Offer, dhcp4.Ack, dhcp4.Nak:
-		return frame.FromServer // in a client's clothes
+		return p.unwanted(frame.FromServer) // in a client's clothes
 	default:
 		// One that only travels over TCP (RFC 6926, RFC 7724), or none.
-		return frame.NoType
+		return p.unwanted(frame.NoType)
 	}
 	if !known(p.options.Present()) {
 		return frame.PuntOption
 	}
 	return frame.OK
+}
+
+// unwanted is why a message of a type that is not for us is dropped, unless what
+// option 250 continues could be wrong, which the slow path would see first.
+func (p *parsed) unwanted(why frame.Reason) frame.Reason {
+	if p.options.Has(dhcp4.OptMSContinuation) {
+		return frame.PuntOption
+	}
+	return why
 }
 
 // ask fills p.query from the message. All fields are set: the query is used
@@ -159,11 +168,12 @@ func (p *parsed) askSeldom() {
 	q.FQDN, _ = o.Get(m, dhcp4.OptFQDN)
 	q.VSS, _ = o.Get(m, dhcp4.OptVSS)
 	q.AutoConf, _ = o.Get(m, dhcp4.OptAutoConfigure)
+	q.UUID, _ = o.Get(m, dhcp4.OptClientUUID)
 	q.RapidCommit = o.Has(dhcp4.OptRapidCommit)
 }
 
 // seldom is the options of askSeldom.
-var seldom = newSet(43, 43, 51, 51, 77, 77, 80, 81, 93, 93, 116, 116, 118, 118, 124, 125, 221, 221)
+var seldom = newSet(43, 43, 51, 51, 77, 77, 80, 81, 93, 93, 97, 97, 116, 116, 118, 118, 124, 125, 221, 221)
 
 // askRelay reads the sub-options that say something about the answer. Their
 // lengths are right, and of several the first counts.

@@ -16,7 +16,7 @@ import (
 func TestQueryHasWhatIsSeldom(t *testing.T) {
 	r := newRig(t, testPolicy(t))
 	values := map[byte][]byte{
-		43: {94, 0}, 77: {3, 'a', 'b', 'c'}, 93: {0, 7}, 81: {1, 0, 0, 'h'}, 116: {1},
+		43: {94, 0}, 77: {3, 'a', 'b', 'c'}, 93: {0, 7}, 81: {1, 0, 0, 'h'}, 97: {0, 9}, 116: {1},
 		124: {0, 0, 1, 55, 1, 'x'}, 125: {0, 0, 1, 55, 2, 1, 0}, 221: {0, 'v'}, 80: {},
 	}
 	var options []byte
@@ -27,7 +27,7 @@ func TestQueryHasWhatIsSeldom(t *testing.T) {
 	rapid := false
 	r.brain.answer = func(p *policy.Policy, q *exchange.Query, a *exchange.Answer) {
 		got = map[byte][]byte{
-			43: q.VendorOptions, 77: q.UserClass, 93: q.Arch, 81: q.FQDN, 116: q.AutoConf,
+			43: q.VendorOptions, 77: q.UserClass, 93: q.Arch, 81: q.FQDN, 97: q.UUID, 116: q.AutoConf,
 			124: q.VendorIdent, 125: q.VendorInfo, 221: q.VSS,
 		}
 		rapid = q.RapidCommit

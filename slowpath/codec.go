@@ -202,6 +202,7 @@ func (c *Codec) query(msg dhcp4.Msg, m *Meta, l *eth.Layers) {
 	q.FQDN, _ = o.get(dhcp4.OptFQDN)
 	q.VSS, _ = o.get(dhcp4.OptVSS)
 	q.AutoConf, _ = o.get(dhcp4.OptAutoConfigure)
+	q.UUID, _ = o.get(dhcp4.OptClientUUID)
 	q.RapidCommit = o.has(dhcp4.OptRapidCommit)
 	q.Options = o
 

@@ -55,6 +55,10 @@ func TestRFC4578_2_1_BootFileByArchitecture(t *testing.T) {
 		if m.BootFileName != tt.file || m.ServerHostName != tt.name || m.ServerIPAddr.String() != tt.siaddr {
 			t.Errorf("%s %x: file %q of %q at %v", tt.vendor, tt.arch, m.BootFileName, m.ServerHostName, m.ServerIPAddr)
 		}
+		// §2.3: option 97 goes back.
+		if id, ok := value(m, 97); ok != (tt.arch != "") || ok && id != "\x000123456789abcdef" {
+			t.Errorf("%s: option 97 %q, %v", tt.vendor, id, ok)
+		}
 		// A UEFI HTTP client takes an offer for its own if option 60 says HTTPClient (UEFI
 		// 2.5, 23.7.1), and finds the URL in option 67 where the file field is too short.
 		vendor, _ := value(m, 60)

@@ -79,6 +79,7 @@ type Query struct {
 	FQDN          []byte // option 81 (RFC 4702)
 	VSS           []byte // option 221 (RFC 6607)
 	AutoConf      []byte // option 116 (RFC 2563)
+	UUID          []byte // option 97 (RFC 4578)
 	RapidCommit   bool   // option 80 is there (RFC 4039)
 	// Options gives expressions the message's options. A codec that leaves it
 	// nil is told PuntClass where an expression would decide, before anything
@@ -167,7 +168,7 @@ type Answer struct {
 	// DropVSS leaves sub-options of option 82 out of its echo (RFC 6607 §7.2):
 	// 152 where we did what 151 says, both where we did not.
 	DropVSSControl, DropVSS bool
-	// Own are the options that follow from this very message (80, 81, 116, 221,
+	// Own are the options that follow from this very message (80, 81, 97, 116, 221,
 	// the list of classes in 77, rogue detection in 43), encoded one behind the
 	// other. The codec writes them as they are, and of Options leaves out the
 	// codes that occur here. It points into the Query; nil: none.

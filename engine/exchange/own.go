@@ -12,6 +12,7 @@ const (
 	optUserClass     = 77  // RFC 3004, [MS-DHCPE] §2.2.6
 	optRapidCommit   = 80  // RFC 4039
 	optFQDN          = 81  // RFC 4702
+	optUUID          = 97  // RFC 4578
 	optVSS           = 221 // RFC 6607
 
 	subRogueRequest = 94  // of option 43, [MS-DHCPE] §2.2.2.4
@@ -82,6 +83,17 @@ func (d *decision) hostName() {
 		return
 	}
 	d.own(optHostName, d.q.Client.Host)
+}
+
+// machine sends the client's machine identifier back. RFC 4578 §2.3: "This option MUST
+// be present in all DHCP and PXE packets sent by PXE-compliant clients and servers"; PXE
+// 2.1 has it in a server's OFFER and ACK as it came. A client that sends it is taken for
+// one that looks for it, whatever its option 60 says. Its likes, 93 and 94, are of what
+// the client is, which a server has not: PXE 2.1 has them in no answer.
+func (d *decision) machine() {
+	if len(d.q.UUID) > 0 && d.a.Type != Bootp {
+		d.own(optUUID, d.q.UUID)
+	}
 }
 
 // fqdn answers option 81.

@@ -29,6 +29,7 @@ func (d *decision) answer(typ uint8, at *policy.Subnet, options *policy.OptionSe
 		d.fqdn()
 		d.hostName()
 	}
+	d.machine()
 	if d.vpn == vpnByOption {
 		d.own(optVSS, q.VSS)
 	}

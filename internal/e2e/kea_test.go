@@ -264,6 +264,8 @@ func say(a *answer) string {
 		switch {
 		case code == 56: // Kea's NAK says no reason
 			continue
+		case code == 97: // RFC 4578 §2.3 wants it back
+			continue
 		case code == 1 && !a.Options.Has(dhcpv4.OptionIPAddressLeaseTime): // nor has its answer to INFORM the mask
 			continue
 		}
@@ -356,6 +358,7 @@ var keaCases = []keaCase{
 	leases("a FQDN in wire form", "02:00:00:00:02:06", wants(1, 81), with(81, "\x05\x00\x00\x06desk-9\x07example\x03net\x00")),
 	leases("a small message", "02:00:00:00:02:07", wants(1, 3, 119, 17), with(57, "\x02\x40")),
 	leases("two identifiers with reservations", "02:00:00:00:00:25", with(61, "\x00\x55")),
+	leases("a PXE client", "02:00:00:00:02:10", wants(1, 3, 66, 67), with(60, "PXEClient:Arch:00007:UNDI:003016"), with(93, "\x00\x07"), with(94, "\x01\x03\x10"), with(97, "\x000123456789abcdef")),
 	leases("rapid commit is not configured", "02:00:00:00:02:08", with(80, "")),
 	leases("a wanted address", "02:00:00:00:02:09", requested("192.0.2.21")),
 	leases("parts of texts", "02:00:00:00:02:0c", wants(4), with(12, "a.b-c")),

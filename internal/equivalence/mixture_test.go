@@ -56,7 +56,7 @@ func mix(r *rand.Rand) []byte {
 		opt(57, pick([]byte{5, 220}, []byte{2, 80}, []byte{0, 1}, []byte{3, 0})), opt(60, pick([]byte("MSFT 5.0"), []byte("docsis3"), []byte("MSFT 98"))),
 		opt(61, pick([]byte("id-1"), []byte("RAS x"), pattern(200), []byte{1, 2})), opt(12, pick([]byte("cm1"), pattern(90))),
 		opt(77, pick([]byte("iPXE"), []byte("\x04iPXE"), []byte("\x02v6"))), opt(80, nil), opt(81, pick([]byte("\x01\x00\x00host"), []byte("\x05\x00\x00\x04host\x00"), []byte("\x04\x00\x00"))),
-		opt(93, []byte{0, 7}), opt(116, []byte{1}), opt(118, pick([]byte{10, 1, 0, 0}, []byte{10, 2, 0, 0})), opt(221, []byte("\x00blue")),
+		opt(93, []byte{0, 7}), opt(97, pick(pattern(17), pattern(255), nil)), opt(116, []byte{1}), opt(118, pick([]byte{10, 1, 0, 0}, []byte{10, 2, 0, 0})), opt(221, []byte("\x00blue")),
 		opt(43, []byte{94, 0}), opt(250, pattern(9)), make([]byte, 70),
 	} {
 		if r.IntN(7) == 0 {

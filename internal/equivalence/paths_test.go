@@ -137,6 +137,8 @@ func scenes() []scene {
 		}).message(typ(1), opt(52, []byte{3}))),
 		one("split", frame.Punt, frame.PuntSplit, direct().message(typ(1), opt(55, []byte{1, 3}), opt(61, []byte{1, 2}), opt(55, []byte{6, 15}))),
 		one("continued by 250", frame.Punt, frame.PuntOption, direct().message(typ(1), msft, opt(61, pattern(255)), opt(250, pattern(20)))),
+		one("a server's, continued by 250", frame.Punt, frame.PuntOption, direct().message(typ(2), msft, opt(51, []byte{0, 0, 1, 0}), opt(250, pattern(20)))),
+		one("of no type, continued by 250", frame.Punt, frame.PuntOption, direct().message(typ(99), msft, opt(51, []byte{0, 0, 1, 0}), opt(250, pattern(20)))),
 		one("continued by 250, whoever that is", frame.Punt, frame.PuntOption, direct().message(typ(1), opt(61, pattern(255)), opt(250, pattern(20)))),
 		one("unknown option", frame.Punt, frame.PuntOption, direct().message(typ(1), opt(230, []byte{1}))),
 		one("IP options", frame.Punt, frame.PuntAddressing, with(direct(), func(p *packet) { p.ipOption = true }).message(typ(1))),

@@ -58,6 +58,9 @@ func TestComparison(t *testing.T) {
 	if !strings.Contains(page, "to the reflector's frames | 0.00 |") { // 2 × 200 to a million
 		t.Error("the reflector's ratio is missing")
 	}
+	if _, garbage, ok := strings.Cut(page, "| goodput beside "); !ok || strings.HasPrefix(garbage, "0.0 M") || strings.HasPrefix(garbage, "-") {
+		t.Error("no garbage has arrived beside the load")
+	}
 	if csv := read(t, o, "benchmarks.csv"); !strings.Contains(csv, "\ndora,stub,") || !strings.Contains(csv, "\nrestart,xdhcpd sync,") {
 		t.Errorf("the rows are\n%s", csv)
 	}

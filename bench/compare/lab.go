@@ -109,6 +109,7 @@ type clientKit struct {
 	count     int
 	broadcast bool // directly on the link; else behind the relay agent
 	patient   bool // send again, as clients do; else one try of a second
+	second    bool // other clients than those of a load before
 	probe     bool // a client that none of the others is, and that waits for a moment only
 }
 
@@ -128,6 +129,8 @@ func (w *wire) load(k clientKit) (*load.Generator, error) {
 		cfg.Relays, cfg.Server = []netip.Addr{relay}, server
 	}
 	switch {
+	case k.second:
+		cfg.FirstMAC = load.MAC{0x02, 0x0b}
 	case k.patient:
 		cfg.Waits, cfg.Jitter = load.RFCWaits, load.RFCJitter
 	case k.probe:

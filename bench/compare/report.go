@@ -150,6 +150,9 @@ func (r *run) ratios(p func(string, ...any)) {
 			p("| memory per lease, ours to Kea's | %.2f |", ours.perLease/theirs.perLease)
 		}
 	}
+	if x, ok := get("flood", ours); ok {
+		p("| goodput beside %.1f M frames/s of garbage, to the quiet one | %.2f |", x.garbage/1e6, x.rate/x.quiet)
+	}
 	if ours, ok := get("avalanche", ours); ok {
 		if limit, has := get("avalanche", "stub"); has {
 			p("| avalanche, leases a second, to the stub without state | %.2f |", ours.rate/limit.rate)

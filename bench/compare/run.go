@@ -32,6 +32,7 @@ type row struct {
 	err                 error
 	restarted           time.Duration // until the first ACK
 	perLease            float64       // bytes
+	quiet, garbage      float64       // of a flood: exchanges a second without it, its frames a second
 	steps               []*load.Result
 }
 

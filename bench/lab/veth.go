@@ -85,3 +85,17 @@ func (e *End) Delete() error {
 	}
 	return e.Netlink.LinkDel(link)
 }
+
+// Received is how many frames the end has received since it was made: those that
+// its XDP program was shown, if it has one, whatever became of them.
+func (e *End) Received() (uint64, error) {
+	link, err := e.Netlink.LinkByIndex(e.Index)
+	if err != nil {
+		return 0, err
+	}
+	s := link.Attrs().Statistics
+	if s == nil {
+		return 0, fmt.Errorf("%s has no statistics", e.Name)
+	}
+	return s.RxPackets, nil
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"xdhcp/internal/wire/dhcp4"
@@ -48,7 +49,7 @@ func ParseFloodKind(s string) (FloodKind, error) {
 // the kernel's pktgen for machines whose kernel has none.
 //
 // On a veth the receiving side needs an XDP program, too, as a served interface
-// has; without one, frames sent this way are lost.
+// has, or Admit gives; without one, frames sent this way are lost.
 type Flood struct {
 	Kind FloodKind
 	// Interface is in the calling thread's network namespace.
@@ -71,9 +72,6 @@ const (
 	// Places in the frame, which has no VLAN tag.
 	floodXID    = eth.LenEther + 20 + 8 + offXID
 	floodChaddr = eth.LenEther + 20 + 8 + offChaddr
-	// floodBatch is how many frames a system call makes: long enough that the
-	// call's own work is nothing beside it, short enough to stop at once.
-	floodBatch = 1 << 14
 )
 
 // frame is the flood's frame number 0.
@@ -143,26 +141,72 @@ func (f *Flood) Run(ctx context.Context) (sent uint64, err error) {
 		}
 		defer func() { _ = unix.SchedSetaffinity(0, &was) }() // it was the thread's own
 	}
-	opts := ebpf.RunOptions{Data: frame, Repeat: floodBatch, Flags: unix.BPF_F_TEST_XDP_LIVE_FRAMES}
-	if f.Rate > 0 {
-		opts.Repeat = uint32(min(floodBatch, max(1, f.Rate/200))) // every 5 ms
-	}
+	opts := ebpf.RunOptions{Data: frame, Flags: unix.BPF_F_TEST_XDP_LIVE_FRAMES}
+	pace := newPace(f.Rate)
 	began := time.Now()
 	for ctx.Err() == nil {
-		if _, err := prog.Run(&opts); err != nil && !errors.Is(err, unix.EINTR) {
+		n, wait := pace.next(time.Since(began))
+		if n == 0 {
+			pause(ctx, wait)
+			continue
+		}
+		opts.Repeat = n
+		from := time.Now()
+		if _, err := prog.Run(&opts); err != nil {
 			return 0, fmt.Errorf("flood: %w", err)
 		}
-		sent += uint64(opts.Repeat)
-		if f.Rate > 0 {
-			ahead := time.Duration(float64(sent)/f.Rate*1e9) - time.Since(began)
-			pause(ctx, ahead)
-		}
+		pace.made(n, time.Since(from))
 	}
 	var counted uint64
 	if err := count.Lookup(uint32(0), &counted); err != nil {
 		return 0, fmt.Errorf("flood: %w", err)
 	}
 	return counted, nil
+}
+
+// pace says how many frames the next call makes. Before a call and after it the
+// kernel changes its table of XDP programs and waits until no core uses the old one
+// (synchronize_rcu), some 20 ms in all whatever the number of frames: so few calls,
+// of many frames.
+type pace struct {
+	rate  float64 // frames a second; 0: as many as go
+	asked float64
+	most  float64 // frames of a call of callTime
+}
+
+const (
+	// callTime is how long a call shall take: the wait is little beside it, and a
+	// flood stops soon enough.
+	callTime = 100 * time.Millisecond
+	// firstCall is the frames of a call before it is known how long they take, and
+	// the least that a call may be held to.
+	firstCall = 1 << 14
+	mostCall  = 1 << 24
+	// dueTime is how long frames of a rate gather before a call makes them.
+	dueTime = 5 * time.Millisecond
+)
+
+func newPace(rate float64) pace { return pace{rate: rate, most: firstCall} }
+
+// next is how many frames to make at a time since the start; if it is 0, how long to
+// wait before asking again. What a call had no room for is made by the next.
+func (p *pace) next(at time.Duration) (frames uint32, wait time.Duration) {
+	if p.rate == 0 {
+		return uint32(p.most), 0
+	}
+	due := p.rate*at.Seconds() - p.asked
+	if due < max(1, p.rate*dueTime.Seconds()) {
+		return 0, max(dueTime, time.Duration((1-due)/p.rate*1e9))
+	}
+	return uint32(min(due, p.most)), 0
+}
+
+// made notes how long a call took.
+func (p *pace) made(frames uint32, took time.Duration) {
+	p.asked += float64(frames)
+	if float64(frames) > p.most/2 { // a short call tells nothing of a long one
+		p.most = min(max(float64(frames)*float64(callTime)/float64(max(took, 1)), firstCall), mostCall)
+	}
 }
 
 // pause waits, but not past the end of ctx.
@@ -214,4 +258,29 @@ func flooder(frame []byte, fresh int, count *ebpf.Map, ifindex int) (*ebpf.Progr
 		asm.Return(),
 	)
 	return ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.XDP, Instructions: ins, License: "Dual BSD/GPL"})
+}
+
+// Admit gives an interface of the calling thread's namespace an XDP program that
+// leaves every frame to the kernel, if it has none: a veth throws a flood's frames away
+// otherwise, before anybody behind it has had any work with them. undo takes it away.
+func Admit(ifname string) (undo func() error, err error) {
+	ifi, err := net.InterfaceByName(ifname)
+	if err != nil {
+		return nil, fmt.Errorf("interface %s: %w", ifname, err)
+	}
+	const pass = 2
+	prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.XDP, License: "Dual BSD/GPL",
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, pass), asm.Return()}})
+	if err != nil {
+		return nil, fmt.Errorf("XDP program: %w", err)
+	}
+	defer prog.Close()
+	l, err := link.AttachXDP(link.XDPOptions{Program: prog, Interface: ifi.Index, Flags: link.XDPDriverMode})
+	if errors.Is(err, unix.EBUSY) {
+		return func() error { return nil }, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("attach to %s: %w", ifname, err)
+	}
+	return l.Close, nil
 }

@@ -4,6 +4,8 @@ package load
 
 import (
 	"context"
+	"errors"
+	"math"
 	"net"
 	"net/netip"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 	"github.com/insomniacslk/dhcp/dhcpv4"
+	"golang.org/x/sys/unix"
 
 	"xdhcp/bpf"
 	"xdhcp/engine/frame"
@@ -124,6 +127,50 @@ func TestFloodOfDiscovers(t *testing.T) {
 	}
 }
 
+// An interface that nobody serves by XDP gets a flood's frames once it is told to admit
+// them; one that has a program keeps it.
+func TestAdmit(t *testing.T) {
+	p := nettest.Veth(t)
+	var undo func() error
+	var err error
+	p.Server.Do(func() { undo, err = Admit(p.Server.Name) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fd int
+	p.Server.Do(func() { fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Port: 67}), unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 20})); err != nil {
+		t.Fatal(err)
+	}
+	stop := flood(t, p.Client, Flood{Kind: Garbage, Rate: 1000})
+	var b [2048]byte
+	n, err := unix.Read(fd, b[:])
+	stop()
+	if err != nil || n != 300 {
+		t.Errorf("received %d bytes: %v; want 300", n, err)
+	}
+	if err := undo(); err != nil {
+		t.Error(err)
+	}
+	p.Server.Do(func() {
+		tr := xdpQueues(1).at(t, p.Server)
+		defer tr.Close()
+		if undo, err = Admit(p.Server.Name); err == nil {
+			err = undo()
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		if _, err = Admit("none0"); err == nil {
+			t.Error("no such interface: no error")
+		}
+	})
+}
+
 func TestFloodRefusals(t *testing.T) {
 	p := nettest.Veth(t)
 	p.Client.Do(func() {
@@ -139,5 +186,50 @@ func TestFloodRefusals(t *testing.T) {
 	})
 	if _, err := ParseFloodKind("water"); err == nil {
 		t.Error("a flood of water")
+	}
+}
+
+// A kernel in which each call takes 20 ms, and each frame 300 ns more.
+func pretend(rate float64, until time.Duration) (frames uint64, calls int, longest time.Duration) {
+	p := newPace(rate)
+	var at time.Duration
+	for at < until {
+		n, wait := p.next(at)
+		if n == 0 {
+			at += wait
+			continue
+		}
+		took := 20*time.Millisecond + time.Duration(n)*300
+		p.made(n, took)
+		at += took
+		frames += uint64(n)
+		calls++
+		longest = max(longest, took)
+	}
+	return frames, calls, longest
+}
+
+// A flood without a rate is made of calls that are long beside what each costs; one with
+// a rate keeps it, however short of it a call falls.
+func TestPaceOfFlood(t *testing.T) {
+	frames, calls, longest := pretend(0, 10*time.Second)
+	if most := 10_000_000_000 / 300; frames < uint64(most)*7/10 {
+		t.Errorf("%d frames in %d calls, of %d without the waits between them", frames, calls, most)
+	}
+	if longest > 2*callTime {
+		t.Errorf("a call of %v", longest)
+	}
+	for _, rate := range []float64{1, 30, 999, 20_000, 1_000_000, 2_000_000} {
+		frames, calls, longest := pretend(rate, 10*time.Second)
+		if want := 10 * rate; math.Abs(float64(frames)-want) > max(0.02*want, 1) {
+			t.Errorf("rate %v: %d frames in 10 s by %d calls", rate, frames, calls)
+		}
+		if longest > 3*callTime {
+			t.Errorf("rate %v: a call of %v", rate, longest)
+		}
+	}
+	// More than goes is as much as goes.
+	if frames, _, _ := pretend(100e6, 10*time.Second); frames < 22e6 {
+		t.Errorf("rate 100 M/s: %d frames in 10 s", frames)
 	}
 }

@@ -173,8 +173,8 @@ func value(n *node) any {
 }
 
 var definitionKeys = keySet{
-	known:  []string{"name", "code", "type", "array", "space"},
-	others: map[string]string{"list": "array"},
+	known:  []string{"name", "code", "type", "array", "space", "encapsulates"},
+	others: map[string]string{"list": "array", "encapsulate": "encapsulates"},
 }
 
 // typeNames are what others call the types.
@@ -186,81 +186,85 @@ var typeNames = map[string]string{
 
 // definitions adds the file's own options to the tables.
 func (c *checker) definitions(p *path, n *node) {
+	var defs []option.Definition
+	var from []int // which item of the list each is
 	for i, el := range c.items(p, n) {
 		p := item(p, n, i)
 		if !c.isMap(p, el, &definitionKeys) {
 			continue
 		}
-		ok := true
-		need := func(key, want string) string {
-			v := el.get(key)
-			if v == nil {
-				c.fail(p.at(key), el, "is missing: %s is wanted", want)
-				ok = false
-				return ""
-			}
-			s, isText := c.scalar(p.at(key), v, want)
-			ok = ok && isText
-			return s
+		if d, ok := c.definition(p, el); ok {
+			defs, from = append(defs, d), append(from, i)
 		}
-		space, codes := option.DHCP4, "a code from 1 to 254"
-		if v := el.get("space"); v != nil {
-			if space, ok = c.space(p.at("space"), v); space != option.DHCP4 {
-				codes = "a code from 1 to 65534"
-			}
-		}
-		name, codeText, typ := need("name", "a name"), need("code", codes), need("type", "a type such as ipv4, u16 or str")
-		array := false
-		if v := el.get("array"); v != nil {
-			array = c.boolean(p.at("array"), v)
-		}
-		if !ok {
+	}
+	for i, err := range c.reg.DefineAll(defs) {
+		if err == nil {
 			continue
 		}
-		code, err := strconv.Atoi(codeText)
-		if err != nil {
-			c.fail(p.at("code"), el.get("code"), "%q is not %s", codeText, codes)
-			continue
+		el := c.items(p, n)[from[i]]
+		p := item(p, n, from[i])
+		key, hint := "name", ""
+		var e *option.DefinitionError
+		switch msg := err.Error(); {
+		case errors.As(err, &e):
+			key, hint = e.Key, e.Hint
+		case strings.HasPrefix(msg, "type"):
+			key = "type"
+		case strings.HasPrefix(msg, "code"):
+			key = "code"
 		}
-		if known := typeNames[strings.ToLower(typ)]; known != "" {
-			c.failHint(p.at("type"), el.get("type"), known, "unknown type %q", typ)
-			continue
+		at := el.get(key)
+		if at == nil {
+			at = el
 		}
-		if _, err := c.reg.Define(space, name, code, typ, array); err != nil {
-			var at *node
-			switch msg := err.Error(); {
-			case strings.HasPrefix(msg, "type"):
-				p, at = p.at("type"), el.get("type")
-			case strings.HasPrefix(msg, "code"):
-				p, at = p.at("code"), el.get("code")
-			default:
-				p, at = p.at("name"), el.get("name")
-			}
-			c.fail(p, at, "%v", err)
-		}
+		c.failHint(p.at(key), at, hint, "%v", err)
 	}
 }
 
-// space takes where an option is: in messages of DHCPv4 or DHCPv6, or among the
-// options of an enterprise in DHCPv6's 17.
-func (c *checker) space(p *path, n *node) (option.Space, bool) {
-	s, ok := c.scalar(p, n, "dhcp4, dhcp6 or vendor-NUMBER")
-	if !ok {
-		return option.DHCP4, false
+// definition reads one.
+func (c *checker) definition(p *path, el *node) (d option.Definition, ok bool) {
+	ok = true
+	need := func(key, want string) string {
+		v := el.get(key)
+		if v == nil {
+			c.fail(p.at(key), el, "is missing: %s is wanted", want)
+			ok = false
+			return ""
+		}
+		s, isText := c.scalar(p.at(key), v, want)
+		ok = ok && isText
+		return s
 	}
-	switch s {
-	case "dhcp4":
-		return option.DHCP4, true
-	case "dhcp6":
-		return option.DHCP6, true
-	}
-	if text, ok := strings.CutPrefix(s, "vendor-"); ok {
-		if id, err := strconv.ParseUint(text, 10, 32); err == nil {
-			return option.EnterpriseSpace(uint32(id)), true
+	codes := "a code from 1 to 254"
+	if el.get("space") != nil {
+		if d.Space = need("space", "a space"); d.Space != "dhcp4" {
+			codes = "a code, 1 to 65534 in DHCPv6"
 		}
 	}
-	c.fail(p, n, "%q is not dhcp4, dhcp6 or vendor- and an enterprise's number, as in vendor-4491", s)
-	return option.DHCP4, false
+	if el.get("encapsulates") != nil {
+		d.Encapsulates = need("encapsulates", "the name of a space")
+	}
+	d.Name = need("name", "a name")
+	code := need("code", codes)
+	if el.get("type") != nil || d.Encapsulates == "" {
+		d.Type = need("type", "a type such as ipv4, u16 or str")
+	}
+	if v := el.get("array"); v != nil {
+		d.Array = c.boolean(p.at("array"), v)
+	}
+	if !ok {
+		return d, false
+	}
+	var err error
+	if d.Code, err = strconv.Atoi(code); err != nil {
+		c.fail(p.at("code"), el.get("code"), "%q is not %s", code, codes)
+		return d, false
+	}
+	if known := typeNames[strings.ToLower(d.Type)]; known != "" {
+		c.failHint(p.at("type"), el.get("type"), known, "unknown type %q", d.Type)
+		return d, false
+	}
+	return d, true
 }
 
 // RefusedOption says why a configuration cannot set an option, or nothing.

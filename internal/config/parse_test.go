@@ -214,7 +214,16 @@ interfaces: [eth1]
 option-definitions:
   - {name: line-speed, code: 224, type: u32}
   - {name: agents, code: 225, type: ipv4, array: true}
+  - {name: phones, code: 228, encapsulates: phone}
+  - {name: deep, space: phone, code: 3, type: u16, encapsulates: deeper}
+  - {name: call-server, space: phone, code: 1, type: ipv4}
+  - {name: name, space: deeper, code: 9, type: str}
+  - {name: acs-address, space: vendor-specific, code: 1, type: str}
+  - {name: modem-file, space: dhcp4-vendor-4491, code: 3, type: str}
 options:
+  phones: {call-server: 192.0.2.60, deep: {value: 7, options: {name: x}}, 77: "hex:0102"}
+  vendor-specific: {acs-address: "http://acs/", 2: "hex:00"}
+  vi-vendor-opts: [{enterprise: 4491, options: {modem-file: m.cfg}}, {enterprise: 9, options: {3: "hex:05"}}]
   line-speed: 1000
   agents: [192.0.2.1, 192.0.2.2]
   226: hex:00ff
@@ -225,6 +234,9 @@ options:
 subnets: [{subnet: 192.0.2.0/24, pools: [192.0.2.10], options: {routers: 192.0.2.1}}]
 `)
 	want := []Option{
+		{Code: 228, Name: "phones", Data: []byte("\x01\x04\xc0\x00\x02\x3c\x03\x05\x00\x07\x09\x01x\x4d\x02\x01\x02")},
+		{Code: 43, Name: "vendor-encapsulated-options", Data: []byte("\x01\x0bhttp://acs/\x02\x01\x00")},
+		{Code: 125, Name: "vi-vendor-opts", Data: []byte("\x00\x00\x11\x8b\x07\x03\x05m.cfg\x00\x00\x00\x09\x03\x03\x01\x05")},
 		{Code: 224, Name: "line-speed", Data: []byte{0, 0, 3, 0xe8}},
 		{Code: 225, Name: "agents", Data: []byte{192, 0, 2, 1, 192, 0, 2, 2}},
 		{Code: 226, Name: "site-specific-226", Data: []byte{0, 0xff}},

@@ -344,7 +344,14 @@ func TestDefinitionProblems(t *testing.T) {
 		{"{name: x, code: 3, type: u8}", []string{"1:38: option-definitions[0].code: code 3 is routers already"}},
 		{"{name: x, code: y, type: u8}", []string{`1:38: option-definitions[0].code: "y" is not a code from 1 to 254`}},
 		{"{name: routers, code: 224, type: u8}", []string{"1:29: option-definitions[0].name: the name routers is option 3 already"}},
-		{"{name: x, code: 224, type: u8, space: y}", []string{"1:60: option-definitions[0].space: \"y\" is not dhcp4, dhcp6 or vendor- and an enterprise's number, as in vendor-4491"}},
+		{"{name: x, code: 224, type: u8, space: y}", []string{`1:60: option-definitions[0].space: "y" is not dhcp4, dhcp6, vendor-NUMBER, dhcp4-vendor-NUMBER, vendor-specific or what a definition encapsulates`}},
+		{"{name: x, code: 1, type: u8, space: vendor-specfic}", []string{`1:58: option-definitions[0].space: "vendor-specfic" is not dhcp4, dhcp6, vendor-NUMBER, dhcp4-vendor-NUMBER, vendor-specific or what a definition encapsulates (did you mean vendor-specific?)`}},
+		{"{name: x, code: 224, encapsulates: phone}, {name: y, code: 225, encapsulates: phones}, {name: z, code: 1, type: u8, space: phones}", []string{
+			"1:57: option-definitions[0].encapsulates: no option is defined in the space phone (did you mean phones?)"}},
+		{"{name: x, code: 224, encapsulates: dhcp6}", []string{`1:57: option-definitions[0].encapsulates: "dhcp6" is not the name of a space of one's own`}},
+		{"{name: x, code: 224, type: u8, array: true, encapsulates: own}, {name: z, code: 1, type: u8, space: own}", []string{
+			"1:60: option-definitions[0].array: an option with sub-options cannot be an array"}},
+		{"{name: x, code: 224, encapsulates: own}, {name: z, code: 256, type: u8, space: own}", []string{"1:79: option-definitions[1].code: code 256: codes are 1 to 254"}},
 	} {
 		checkProblems(t, fits("option-definitions: ["+tt.fragment+"]"), tt.want)
 	}

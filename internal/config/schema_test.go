@@ -166,8 +166,8 @@ func schema(t *testing.T) object {
 		"lease": either(ref("time"), keys("lease", nil, object{
 			"valid": ref("time"), "renew": ref("time"), "rebind": ref("time"), "min": ref("time"), "max": ref("time"), "default-timers": boolean,
 		})),
-		"definition": keys("option-definitions", []string{"name", "code", "type"}, object{
-			"name": text, "code": object{"type": "integer", "minimum": 1, "maximum": 65534}, "type": text, "array": boolean, "space": text,
+		"definition": keys("option-definitions", []string{"name", "code"}, object{
+			"name": text, "code": object{"type": "integer", "minimum": 1, "maximum": 65534}, "type": text, "array": boolean, "space": text, "encapsulates": text,
 		}),
 		"class": keys("classes", []string{"name"}, object{
 			"name": text, "description": text, "match": ref("match"), "options": ref("options"), "always-send": listOf(text), "never-send": listOf(text),

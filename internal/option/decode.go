@@ -312,13 +312,11 @@ func (d *decoder) getRec(t *typ, at, end int) (any, int, bool) {
 		}
 		var v any
 		var ok bool
-		switch f.typ.kind {
-		case kTLV16, kTLV8:
-			space := f.typ.space
-			if space == Vendor6 && at-start >= 4 {
-				space = EnterpriseSpace(binary.BigEndian.Uint32(d.all[start:]))
-			}
-			v, at, ok = d.getTLV(f.typ, space, at, end)
+		ft := f.typ
+		if at-start >= 4 && t.ofEnterprise() {
+			ft = ft.of(binary.BigEndian.Uint32(d.all[start:]))
+		}
+		switch ft.kind {
 		case kName81:
 			if d.all[start]&4 != 0 {
 				v, at, ok = d.getName(&typ{kind: kName}, at, end)
@@ -327,7 +325,7 @@ func (d *decoder) getRec(t *typ, at, end int) (any, int, bool) {
 				at = end
 			}
 		default:
-			v, at, ok = d.get(f.typ, at, end)
+			v, at, ok = d.get(ft, at, end)
 		}
 		if !ok {
 			return nil, 0, false

@@ -53,7 +53,7 @@ func (e *encoder) put(out []byte, t *typ, v any) ([]byte, *Error) {
 	case kHosts:
 		return e.putHosts(out, v)
 	case kTLV8, kTLV16:
-		return e.putTLV(out, t, t.space, v)
+		return e.putTLV(out, t, v)
 	case kLen8, kLen16, kCount8:
 		return e.putCounted(out, t, v)
 	}
@@ -162,17 +162,15 @@ func (e *encoder) putRec(out []byte, t *typ, v any) ([]byte, *Error) {
 			}
 			return nil, wrong("%s is missing: %s", f.name, e.wantRec(t).Msg)
 		}
-		space := f.typ.space
-		if f.typ.kind == kTLV16 && space == Vendor6 && len(out)-start >= 4 {
-			space = EnterpriseSpace(binary.BigEndian.Uint32(out[start:]))
+		ft := f.typ
+		if i > 0 && t.ofEnterprise() {
+			ft = ft.of(binary.BigEndian.Uint32(out[start:]))
 		}
-		switch f.typ.kind {
-		case kTLV16, kTLV8:
-			out, err = e.putTLV(out, f.typ, space, vals[i])
+		switch ft.kind {
 		case kName81:
 			out, err = putName81(out, out[start], vals[i])
 		default:
-			out, err = e.put(out, f.typ, vals[i])
+			out, err = e.put(out, ft, vals[i])
 		}
 		if err != nil {
 			if steps[i] != nil {
@@ -275,7 +273,8 @@ func (e *encoder) putCounted(out []byte, t *typ, v any) ([]byte, *Error) {
 
 // putTLV takes a Map of sub-options by name or code. Raw octets and, where the
 // definition allows it, text stand for the whole.
-func (e *encoder) putTLV(out []byte, t *typ, space Space, v any) ([]byte, *Error) {
+func (e *encoder) putTLV(out []byte, t *typ, v any) ([]byte, *Error) {
+	space := t.space
 	var m Map
 	switch v := v.(type) {
 	case Map:
@@ -288,7 +287,7 @@ func (e *encoder) putTLV(out []byte, t *typ, space Space, v any) ([]byte, *Error
 	case []any: // several maps, for what may be there more than once
 		for i, el := range v {
 			var err *Error
-			if out, err = e.putTLV(out, t, space, el); err != nil {
+			if out, err = e.putTLV(out, t, el); err != nil {
 				return nil, err.at(i)
 			}
 		}
@@ -301,13 +300,18 @@ func (e *encoder) putTLV(out []byte, t *typ, space Space, v any) ([]byte, *Error
 	seen := make(map[uint16]string, len(m))
 	for _, en := range m {
 		d, ok := e.reg.ByName(space, en.Key)
+		if !ok && t.text {
+			d, ok = e.reg.ByName(DHCP4+ownSpace+VendorSpecific, en.Key)
+		}
 		if ok && t.text && isNumber(en.Key) {
 			// Option 43 is every vendor's: a bare code has no meaning here.
 			d = Raw(space, d.Code)
 		}
 		if !ok {
 			err := wrong("%q is not a sub-option of %s", en.Key, e.def.Name)
-			err.Hint = e.reg.Suggest(space, en.Key)
+			if err.Hint = e.reg.Suggest(space, en.Key); err.Hint == "" && t.text {
+				err.Hint = e.reg.Suggest(DHCP4+ownSpace+VendorSpecific, en.Key)
+			}
 			err.Key = true
 			return nil, err.at(en.Key)
 		}

@@ -57,13 +57,11 @@ func EnterpriseSpace(enterprise uint32) Space {
 	if enterprise == 311 {
 		return MSFT6
 	}
-	return Space(string(Vendor6) + "." + strconv.FormatUint(uint64(enterprise), 10))
+	return enterpriseSpace(Vendor6, enterprise)
 }
 
-// enterprise reports whether s is one of EnterpriseSpace.
-func (s Space) enterprise() bool {
-	n, ok := strings.CutPrefix(string(s), string(Vendor6)+".")
-	return ok && isNumber(n)
+func enterpriseSpace(vendor Space, enterprise uint32) Space {
+	return Space(string(vendor) + "." + strconv.FormatUint(uint64(enterprise), 10))
 }
 
 func (s Space) maxCode() uint16 {

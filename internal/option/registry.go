@@ -21,7 +21,7 @@ func NewRegistry() *Registry { return &Registry{} }
 // as octets only (224 to 254, those of vendors), not to one that has a type.
 func (r *Registry) Define(space Space, name string, code int, typ string, array bool) (*Def, error) {
 	t := tables()[space]
-	if t == nil && !space.enterprise() {
+	if t == nil && !space.open() {
 		return nil, fmt.Errorf("unknown space %q", space)
 	}
 	name = canonical(name)

@@ -17,6 +17,7 @@ func (d *decision) begin(ia *IA) *AnswerIA {
 	out := &a.IAs[a.NIAs]
 	*out = AnswerIA{IA: ia.IA, First: a.NLeases}
 	a.NIAs++
+	d.gained = false
 	return out
 }
 
@@ -49,12 +50,15 @@ func (d *decision) put(l AnswerLease) {
 			return // the client named it twice
 		}
 	}
-	if int(a.NLeases) < len(a.Leases) {
+	if d.hasRoom() {
 		a.Leases[a.NLeases] = l
 		a.NLeases++
 		ia.N++
 	}
 }
+
+// hasRoom says whether one more lease fits into the answer.
+func (d *decision) hasRoom() bool { return int(d.a.NLeases) < len(d.a.Leases) }
 
 // promise adds a lease to the IA that was begun last. T1 and T2 follow from the
 // shortest of them, over all IAs: "The T1/T2 times set in each applicable IA option

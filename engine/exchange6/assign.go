@@ -3,6 +3,8 @@
 package exchange6
 
 import (
+	"slices"
+
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease"
 	"xdhcp/engine/lease6"
@@ -80,7 +82,8 @@ func (d *decision) request() {
 			d.status(NotOnLink, textNotOnLink)
 			continue
 		}
-		if !d.take(ia) && !d.assign(ia, true) {
+		several := len(d.res.For(ia.Type)) > 1 // then it gets them, whatever it names
+		if (several || !d.take(ia)) && !d.assign(ia, true) {
 			d.none()
 		}
 	}
@@ -129,9 +132,10 @@ func (d *decision) hint(ia *IA) (hint lease6.Prefix) {
 	return hint
 }
 
-// take binds leases that an IA of a Request names: those that it has, else one that it
-// was advertised, or that is free; false: none. Who wants several leases has several
-// IAs.
+// take binds leases that an IA of a Request names: if it has some of them, all that it
+// has, "the server sends a Reply message with existing bindings" (§18.3.2); else one
+// that it was advertised, or that is free; false: none. Who wants several leases of the
+// pools has several IAs.
 func (d *decision) take(ia *IA) bool {
 	if ia.N == 0 || !d.prepare(ia) {
 		return false
@@ -143,6 +147,7 @@ func (d *decision) take(ia *IA) bool {
 		}
 	}
 	if d.last().N > 0 {
+		d.keepOthers(ia, true)
 		return true
 	}
 	for _, q := range d.leases(ia) {
@@ -154,11 +159,46 @@ func (d *decision) take(ia *IA) bool {
 	return false
 }
 
-// leave ends the leases that an IA had before it got the one that is in the answer.
+// keepOthers adds what an IA has beside the lease that the table was asked about last,
+// as far as it may keep it.
+func (d *decision) keepOthers(ia *IA, bind bool) {
+	if d.req.Others == 0 {
+		return
+	}
+	for _, v := range d.views(ia.IA) {
+		switch {
+		case v.Status != lease.Bound || d.promised(v.Prefix) || !d.hasRoom():
+		case bind:
+			d.keep(ia, v.Prefix, false)
+		case d.may(ia, &v):
+			d.offer(v.Prefix)
+		}
+	}
+}
+
+// may says whether an IA may keep what it has.
+func (d *decision) may(ia *IA, v *lease6.View) bool {
+	if reserved := d.res.For(ia.Type); len(reserved) > 0 {
+		return slices.Contains(reserved, v.Prefix)
+	}
+	return slices.Contains(d.req.Pools, v.Pool)
+}
+
+// leave ends the leases that an IA had before it got another, and may not keep. Where it
+// got no other they run out, for not every message can tell it that they have ended
+// (§18.3.2: "The server MUST NOT include any addresses or delegated prefixes in the IA
+// that the server does not assign to the client").
 func (d *decision) leave(ia lease6.IA) {
+	if d.req.Others == 0 || !d.gained || d.busy {
+		return
+	}
 	for _, v := range d.views(ia) {
-		if v.Status == lease.Bound && !d.promised(v.Prefix) {
-			d.release(ia, v.Prefix)
+		if v.Status != lease.Bound || d.promised(v.Prefix) {
+			continue
+		}
+		d.release(ia, v.Prefix)
+		if d.q.Type == Renew || d.q.Type == Rebind {
+			d.void(v.Prefix)
 		}
 	}
 }
@@ -195,7 +235,7 @@ func isBound(views []lease6.View, q lease6.Prefix) bool {
 func (d *decision) keep(ia *IA, q lease6.Prefix, fresh bool) bool {
 	d.req.Reserved = lease6.Prefix{}
 	if reserved := d.res.For(ia.Type); len(reserved) > 0 {
-		if !has(reserved, q) {
+		if !slices.Contains(reserved, q) {
 			return false // assign finds out whether it may keep another
 		}
 		d.req.Reserved = q
@@ -203,52 +243,42 @@ func (d *decision) keep(ia *IA, q lease6.Prefix, fresh bool) bool {
 	return d.bind(q, fresh)
 }
 
-func has(list []lease6.Prefix, q lease6.Prefix) bool {
-	for _, x := range list {
-		if x == q {
-			return true
-		}
-	}
-	return false
-}
-
 // bind commits a lease and adds it to the answer.
 func (d *decision) bind(q lease6.Prefix, fresh bool) bool {
+	if !d.hasRoom() {
+		return false // what the client is not told is not extended
+	}
 	at := d.p.Place(d.subnet, q, d.res, d.in())
 	g, out := d.commit(q, at.Times.Preferred, at.Times.Valid, fresh)
 	if out != lease.OK {
 		d.busy = d.busy || out == lease.Busy
 		return false
 	}
+	d.gained = d.gained || !d.req.Had
 	d.wait(g.Ticket)
 	d.promise(q, g.Preferred, g.Valid, &at)
 	return true
 }
 
-// assign finds a lease for an IA: what is reserved for the client, else one of its
-// pools. It is held for the client, or bound, and added to the answer; false: there
-// is none.
+// assign finds leases for an IA: what is reserved for the client, else one of its
+// pools. They are held for the client, or bound, and added to the answer; false: there
+// are none.
 func (d *decision) assign(ia *IA, bind bool) bool {
 	if !d.prepare(ia) {
 		return false
 	}
-	reserved := d.res.For(ia.Type)
-	if len(reserved) > 1 {
-		// The one that this IA has already goes before the others.
-		for _, v := range d.views(ia.IA) {
-			if has(reserved, v.Prefix) && v.Status != lease.Expired && v.Status != lease.Released {
-				d.req.Reserved = v.Prefix
-				if d.find(bind) {
-					return true
-				}
-			}
-		}
+	if !d.reserved(ia, bind) && !d.pooled(ia, bind) {
+		return false
 	}
-	for _, d.req.Reserved = range reserved {
-		if d.find(bind) {
-			return true
-		}
+	d.keepOthers(ia, bind)
+	if bind {
+		d.leave(ia.IA)
 	}
+	return true
+}
+
+// pooled finds a lease in the client's pools.
+func (d *decision) pooled(ia *IA, bind bool) bool {
 	// Somebody still holds what is reserved for this client, or another of its IAs
 	// does. It is served from the pools.
 	d.req.Reserved = lease6.Prefix{}
@@ -289,13 +319,19 @@ func (d *decision) find(bind bool) bool {
 	}
 	switch {
 	case bind && d.bind(q, true):
-		d.leave(d.req.IA)
 		return true
 	case bind, !d.within(q):
-		d.Table.Withdraw(d.subnet.Scope, d.q.Client.DUID, d.req.IA, d.now)
+		if d.last().N == 0 { // what is in the answer stays held
+			d.Table.Withdraw(d.subnet.Scope, d.q.Client.DUID, d.req.IA, d.now)
+		}
 		return false
 	}
+	d.offer(q)
+	return true
+}
+
+// offer adds to the answer what is held for the client, or is its already.
+func (d *decision) offer(q lease6.Prefix) {
 	at := d.p.Place(d.subnet, q, d.res, d.in())
 	d.promise(q, at.Times.Preferred, at.Times.Valid, &at)
-	return true
 }

@@ -40,6 +40,7 @@ type decision struct {
 	at      *policy6.Subnet
 	options *policy6.OptionSet
 	timed   bool // T1 and T2 of the answer are set
+	gained  bool // the IA that was begun last got a lease that it had not
 	split   bool // the answer waits for batches of several lanes
 	busy    bool // the table could not decide
 }

@@ -77,6 +77,8 @@ func (d *decision) extendIA(ia *IA) bool {
 	}
 	if !kept {
 		d.assign(ia, true)
+	} else if len(d.res.For(ia.Type)) > 1 {
+		d.reserved(ia, true)
 	}
 	d.voidRest(ia)
 	if d.last().N == 0 {
@@ -86,23 +88,37 @@ func (d *decision) extendIA(ia *IA) bool {
 }
 
 // extendOwn extends what an IA names and has: the usual renewal, one step in the table for
-// each lease. False: there is no such.
+// each lease. With it goes what the IA has beside, as the Reply that brought it may have
+// been lost, and what has been reserved for it since. False: it names nothing that it
+// has.
 func (d *decision) extendOwn(ia *IA) bool {
 	if ia.N == 0 || !d.prepare(ia) {
 		return false
 	}
-	kept := false
 	d.req.Extend = true
 	for _, q := range d.leases(ia) {
-		if !q.IsZero() && d.p.OnLink(d.subnet, q) && d.keep(ia, q, false) {
-			kept = true
+		if !q.IsZero() && d.p.OnLink(d.subnet, q) {
+			d.keep(ia, q, false)
 		}
 	}
 	d.req.Extend = false
-	if kept {
-		d.voidRest(ia)
+	n := int(d.last().N)
+	if n == 0 {
+		return false
 	}
-	return kept
+	if n < len(d.res.For(ia.Type)) {
+		d.reserved(ia, true)
+	}
+	if d.req.Others >= int(d.last().N) {
+		d.keepOthers(ia, true)
+		for _, v := range d.views(ia.IA) {
+			if v.Status == lease.Bound && !d.promised(v.Prefix) && !d.busy {
+				d.void(v.Prefix)
+			}
+		}
+	}
+	d.voidRest(ia)
+	return true
 }
 
 // voidRest returns what an IA names and may not keep.

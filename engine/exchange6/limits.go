@@ -165,11 +165,11 @@ func (d *decision) limitKeys(addr lease6.Prefix) []policy.LimitKey {
 	return d.p.LimitKeys(&d.req.Client, d.subnet, addr, d.in(), &d.q.room.keys)
 }
 
-// current is the lease that the IA gives up for addr; none: addr is its only one.
+// current is a lease that the IA gives up for addr; none: there is no such.
 func (d *decision) current(addr lease6.Prefix) lease6.Prefix {
 	d.q.room.held = d.Table.Leases(d.req.Scope, d.req.Client.DUID, d.req.IA, d.now, d.q.room.held[:0])
 	for _, v := range d.q.room.held {
-		if v.Status == lease.Bound && v.Prefix != addr {
+		if v.Status == lease.Bound && v.Prefix != addr && !d.promised(v.Prefix) && !slices.Contains(d.res.For(d.req.IA.Type), v.Prefix) {
 			return v.Prefix
 		}
 	}

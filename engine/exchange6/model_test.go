@@ -3,6 +3,7 @@
 package exchange6
 
 import (
+	"net/netip"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -62,6 +63,14 @@ var configs = []func(*policy6.Spec){
 		first(s).Pools = baseSpec().Subnets[0].Pools
 		first(s).Delegate = baseSpec().Subnets[0].Delegate
 		small(s)
+	},
+	func(s *policy6.Spec) { // several for a client
+		first(s).Reservations = []policy6.ReservationSpec{
+			{DUID: duid(1), Addresses: []netip.Addr{netip.MustParseAddr("2001:db8:0:1::11"), netip.MustParseAddr("2001:db8:0:1::14"), netip.MustParseAddr("2001:db8:0:1::71")},
+				Prefixes: []netip.Prefix{prefix("2001:db8:8001::/48"), prefix("2001:db8:9000:100::/56")}},
+			{DUID: duid(2), Addresses: []netip.Addr{netip.MustParseAddr("2001:db8:0:1::10"), netip.MustParseAddr("2001:db8:0:1::12")}},
+		}
+		first(s).RapidCommit = true
 	},
 	func(s *policy6.Spec) { // blocks within blocks
 		first(s).Delegate[0].Length = 52

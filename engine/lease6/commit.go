@@ -49,6 +49,10 @@ func (t *Table) Commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 		now = s.clock(now)
 		own, leases, _ := s.held(&k, p)
 		rec := t.rec(own)
+		r.Had, r.Others = own != 0 && rec.state == stBound, leases
+		if r.Had {
+			r.Others--
+		}
 		switch {
 		case r.Extend && (own == 0 || rec.state != stBound || rec.expires <= s.clock(now)):
 			return Grant{}, lease.Unknown

@@ -67,3 +67,45 @@ func TestExtendBindsNothingNew(t *testing.T) {
 		t.Errorf("released: %v", out)
 	}
 }
+
+// Offer and Commit say whether the IA had a lease of the prefix, and how many it has beside.
+func TestOthersOfAnIA(t *testing.T) {
+	table, err := New(Options{Shards: 4, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := IP6{Hi: 0x20010db8 << 32, Lo: 16}
+	addr := func(n uint64) Prefix { return AddrPrefix(IP6{first.Hi, first.Lo + n}) }
+	pools := []Pool{
+		{Scope: 1, Name: "p", Len: 128, Method: Iterative, Ranges: []Range{{first, addr(7).IP6}}},
+		{Scope: 1, Name: "q", Len: 128, Method: Iterative, Ranges: []Range{{addr(8).IP6, addr(15).IP6}}},
+	}
+	if err := table.Reconfigure(Layout{Generation: 1, Pools: pools}); err != nil {
+		t.Fatal(err)
+	}
+	b := lease.NewBatch(1)
+	const now = lease.Time(1_800_000_000)
+	r := &Request{Client: Client{DUID: []byte{0, 2, 1}}, IA: IA{NA, 1}, Scope: 1, Layout: 1, Pools: []lease.PoolID{0}}
+	commit := func(p Prefix, had bool, want int) {
+		t.Helper()
+		if _, out := table.Commit(r, p, 100, 200, now, b); out != lease.OK || r.Others != want || r.Had != had {
+			t.Errorf("%v: %v, %d others, had %v", p, out, r.Others, r.Had)
+		}
+	}
+	offer := func(had bool, want int) {
+		t.Helper()
+		if _, out := table.Offer(r, 60, now); out != lease.OK || r.Others != want || r.Had != had {
+			t.Errorf("%v, %d others, had %v", out, r.Others, r.Had)
+		}
+	}
+	offer(false, 0)
+	commit(addr(0), false, 0)
+	commit(addr(1), false, 1)
+	commit(addr(0), true, 1)
+	commit(addr(2), false, 2)
+	offer(true, 2)
+	r.Pools = []lease.PoolID{1} // it may keep none of them
+	offer(false, 3)
+	r.IA.ID = 2
+	offer(false, 0)
+}

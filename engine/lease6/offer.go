@@ -63,11 +63,18 @@ func (t *Table) Offer(r *Request, hold uint32, now lease.Time) (Prefix, lease.Ou
 // else the one that it used last.
 func (s *shard) own(r *Request, k *key) (best ref) {
 	rank := 0
+	r.Others = 0
 	var used lease.Time
 	for i := s.idx.First(k.tag); uint32(s.idx.E[i]>>32) == k.tag; i++ {
 		o := ref(s.idx.E[i])
 		rec := s.t.rec(o)
-		if !s.is(rec, k) || !s.mayHave(r, rec) {
+		if !s.is(rec, k) {
+			continue
+		}
+		if rec.state == stBound {
+			r.Others++
+		}
+		if !s.mayHave(r, rec) {
 			continue
 		}
 		n := 0
@@ -89,6 +96,9 @@ func (s *shard) own(r *Request, k *key) (best ref) {
 		if n > rank || n == rank && n > 0 && rec.cltt > used {
 			best, rank, used = o, n, rec.cltt
 		}
+	}
+	if r.Had = rank >= 6; r.Had {
+		r.Others-- // best is a lease
 	}
 	return best
 }

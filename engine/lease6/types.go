@@ -260,6 +260,10 @@ type Request struct {
 	Extend bool
 	// Reconfigure is for Commit.
 	Reconfigure Accept
+	// Had and Others are what Offer and Commit find out: whether the IA had a lease of
+	// the prefix before, and how many it has beside.
+	Had    bool
+	Others int
 }
 
 // View is what Leases says about one record.

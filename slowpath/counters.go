@@ -18,6 +18,9 @@ type Counters struct {
 	noRelay  atomic.Uint64
 	forced   atomic.Uint64
 	notices  atomic.Uint64
+	repeated atomic.Uint64
+	obeyed   atomic.Uint64
+	ignored  atomic.Uint64
 }
 
 func (c *Counters) add(v frame.Verdict, why frame.Reason) {
@@ -49,5 +52,13 @@ func (c *Counters) RelayLeftOut() uint64 { return c.noRelay.Load() }
 // Forced is how many DHCPFORCERENEWs were sent.
 func (c *Counters) Forced() uint64 { return c.forced.Load() }
 
-// Reconfigures is how many clients were sent a Reconfigure message.
-func (c *Counters) Reconfigures() uint64 { return c.notices.Load() }
+// Reconfigures are orders to send clients a Reconfigure message, and what became of
+// them. Who has obeyed or not is known when the message would be repeated.
+type Reconfigures struct {
+	Sent, Repeated, Obeyed, Ignored uint64
+}
+
+// Reconfigures counts them.
+func (c *Counters) Reconfigures() Reconfigures {
+	return Reconfigures{c.notices.Load(), c.repeated.Load(), c.obeyed.Load(), c.ignored.Load()}
+}

@@ -18,23 +18,27 @@ import (
 	"xdhcp/internal/wire/dhcp6"
 )
 
-// Notifier makes Reconfigure messages: exchange6.Server.
+// Notifier makes Reconfigure messages, and knows which clients have not obeyed:
+// exchange6.Server.
 type Notifier interface {
 	Notify(p *policy6.Policy, what lease6.Prefix, msg uint8, now lease.Time) (exchange6.Notice, exchange6.Noticed)
+	Await(client string, msg uint8)
+	Awaits(client string) bool
+	GiveUp(client string)
 }
 
 // Errors of Reconfigure that a caller may want to tell apart.
 var (
 	ErrReconfigureOff = errors.New("the configuration does not say dhcpv6: {reconfigure: true}")
 	ErrRefused        = errors.New("its client has never said that it takes Reconfigure messages, or no longer does")
-	ErrNoClientAddr   = errors.New("its client cannot be reached: it is behind a relay agent and has no address of this server's")
+	ErrNoClientAddr   = errors.New("its client cannot be reached: it has no address of this server's, and is behind relay agents to which the way is not known")
 )
 
 // Reconfigure tells the client that has an address (length 128) or a delegated prefix
 // to send a Renew, a Rebind or an Information-request (RFC 8415 §18.3.11). It returns
-// when the message has been given to the kernel, once: whoever gives the order sees
-// in the lease whether the client obeys, and may repeat it. A client on a tagged VLAN
-// of an interface cannot be reached: the kernel adds no tags.
+// when the message has been given to the kernel once; until the client obeys it is
+// repeated, see pendingNotices. A client on a tagged VLAN of an interface cannot be reached:
+// the kernel adds no tags.
 func (s *Server) Reconfigure(ctx context.Context, what netip.Prefix, msg uint8) error {
 	if !what.IsValid() || what.Addr().Is4() {
 		return fmt.Errorf("%v is no IPv6 address or prefix", what)
@@ -43,36 +47,56 @@ func (s *Server) Reconfigure(ctx context.Context, what netip.Prefix, msg uint8) 
 	if !ok || s.o.Policy6 == nil {
 		return ErrReconfigureOff
 	}
-	p := s.o.Policy6()
 	addr := what.Addr().As16()
+	q := lease6.PrefixFrom(lease6.IP6From(addr[:]), uint8(what.Bits()))
+	client, err := s.sendNotice(ctx, f, q, msg, "")
+	if err != nil {
+		if client != "" {
+			f.GiveUp(client)
+		}
+		return err
+	}
+	s.counters.notices.Add(1)
+	s.repeats.add(repeat{what: q, msg: msg, client: client, wait: s.o.NoticeTimeout, sent: 1})
+	return nil
+}
+
+// sendNotice makes a notice and sends it; where who is given, to that client only. Once
+// it has said who the client is, the client's message is awaited.
+func (s *Server) sendNotice(ctx context.Context, f Notifier, what lease6.Prefix, msg uint8, who string) (client string, err error) {
+	p := s.o.Policy6()
 	// Here and not in serve: it may look at many leases.
-	n, out := f.Notify(p, lease6.PrefixFrom(lease6.IP6From(addr[:]), uint8(what.Bits())), msg, lease.Time(s.o.Clock().Unix()))
+	n, out := f.Notify(p, what, msg, lease.Time(s.o.Clock().Unix()))
 	switch out {
 	case exchange6.NoticeMade:
 	case exchange6.NoticeNoLease:
-		return ErrNoLease
+		return "", ErrNoLease
 	case exchange6.NoticeRefused:
-		return ErrRefused
+		return "", ErrRefused
 	case exchange6.NoticeNoWay:
-		return ErrNoClientAddr
+		return "", ErrNoClientAddr
 	case exchange6.NoticeNoReplay:
-		return errors.New("the replay counter cannot be written")
+		return "", errors.New("the replay counter cannot be written")
 	default:
-		return ErrReconfigureOff
+		return "", ErrReconfigureOff
+	}
+	if who != "" && who != n.Client {
+		return "", ErrNoLease
 	}
 	ports, err := s.portsTo6(p, &n)
 	if err != nil {
-		return err
+		return "", err
 	}
+	f.Await(n.Client, msg) // its answer may be here before we are back
 	done := make(chan error, 1)
 	select {
 	case s.orders <- order{func() error { return s.notify(p, &n, ports) }, done}:
+		return n.Client, <-done
 	case <-s.drained:
-		return net.ErrClosed
+		return n.Client, net.ErrClosed
 	case <-ctx.Done():
-		return ctx.Err()
+		return n.Client, ctx.Err()
 	}
-	return <-done
 }
 
 // notify sends a notice, in serve. Where several interfaces are of the client's link,
@@ -90,6 +114,9 @@ func (s *Server) notify(p *policy6.Policy, n *exchange6.Notice, ports []uint16) 
 		r.drop(frame.OK)
 		r.V6, r.Message = true, n.Message
 		r.Source6, r.Dest6, r.DestPort = source.As16(), n.To.As16(), dhcp6.ClientPort
+		if n.Relayed {
+			r.DestPort = dhcp6.ServerPort
+		}
 		if err := s.transmit(outgoing{r: r, port: port}); err != nil {
 			failed = append(failed, fmt.Errorf("send on %s: %w", p.Ports[port].Name, err))
 		}
@@ -98,7 +125,6 @@ func (s *Server) notify(p *policy6.Policy, n *exchange6.Notice, ports []uint16) 
 	if len(failed) == len(ports) {
 		return errors.Join(failed...)
 	}
-	s.counters.notices.Add(1)
 	return nil
 }
 

@@ -56,6 +56,9 @@ type Options struct {
 	Queue int
 	// Park bounds the replies that wait for the journal; 0 means 4096 (6 MB).
 	Park int
+	// NoticeTimeout is after what time a Reconfigure message is repeated first; 0 means
+	// the 2 s of RFC 8415 §7.6 (REC_TIMEOUT).
+	NoticeTimeout time.Duration
 	// Clock returns the time; nil means time.Now.
 	Clock func() time.Time
 	// In runs fn where sockets are to be opened; nil means right here. Tests
@@ -84,6 +87,8 @@ type Server struct {
 	links  []*link
 	byPort [2][]*link // by family and frame.Frame.Port; nil: no such interface
 	packet *packetSocket
+
+	repeats pendingNotices
 
 	// Of serve alone.
 	codec  *Codec
@@ -121,6 +126,9 @@ func New(o Options) *Server {
 	if o.Park == 0 {
 		o.Park = defaultPark
 	}
+	if o.NoticeTimeout == 0 {
+		o.NoticeTimeout = recTimeout
+	}
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -140,6 +148,7 @@ func New(o Options) *Server {
 		batch:   lease.NewBatch(o.Lane),
 		moved:   make(chan struct{}, 1),
 		orders:  make(chan order),
+		repeats: pendingNotices{of: map[string]repeat{}, stir: make(chan struct{}, 1), limit: maxRepeats},
 	}
 	s.transmit = s.toWire
 	if o.Exchange6 != nil {
@@ -216,6 +225,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.serve(gctx)
 		return nil
 	})
+	g.Go(func() error { return s.repeat(gctx) })
 	err = g.Wait()
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil

@@ -36,7 +36,9 @@ func (s *server) status6() *control.DHCPv6 {
 	if p == nil {
 		return nil
 	}
-	st := &control.DHCPv6{DUID: hex.EncodeToString(p.ServerID), Delegated: s.table6.Stats().Prefixes, Routes: s.statusRoutes(), Reconfigures: s.slow.Counters().Reconfigures()}
+	st := &control.DHCPv6{DUID: hex.EncodeToString(p.ServerID), Delegated: s.table6.Stats().Prefixes, Routes: s.statusRoutes()}
+	n := s.slow.Counters().Reconfigures()
+	st.Reconfigures, st.ReconfiguresRepeated, st.ReconfiguresObeyed, st.ReconfiguresIgnored = n.Sent, n.Repeated, n.Obeyed, n.Ignored
 	for _, p := range s.table6.PoolStats() {
 		st.Pools = append(st.Pools, control.Pool6{Length: p.Len, Pool: control.Pool{
 			Name: p.Name, Size: p.Size, Bound: p.Bound, Offered: p.Offered, Declined: p.Declined, Free: p.Free,

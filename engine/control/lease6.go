@@ -55,7 +55,7 @@ func (l *Lease) client6(c *lease6.Client) {
 	if len(c.LinkLayer) > 2 {
 		l.MAC = colons(c.LinkLayer[2:])
 	}
-	if a, ok := netip.AddrFromSlice(c.Peer); ok {
+	if a, ok := netip.AddrFromSlice(lease6.PeerAddr(c.Peer)); ok {
 		l.Via = a.String()
 	}
 }

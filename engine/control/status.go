@@ -56,8 +56,12 @@ type DHCPv6 struct {
 	Delegated uint64  `json:"delegated"` // prefixes among the leases
 	Pools     []Pool6 `json:"pools"`
 	Routes    *Routes `json:"routes,omitempty"` // nil: none are installed
-	// Reconfigures is how many clients were sent a Reconfigure message.
-	Reconfigures uint64 `json:"reconfigures"`
+	// Reconfigures is how many clients were sent a Reconfigure message. It is sent again
+	// until the client obeys, or has not for some minutes.
+	Reconfigures         uint64 `json:"reconfigures"`
+	ReconfiguresRepeated uint64 `json:"reconfigures_repeated"`
+	ReconfiguresObeyed   uint64 `json:"reconfigures_obeyed"`
+	ReconfiguresIgnored  uint64 `json:"reconfigures_ignored"`
 }
 
 // Pool6 is a Pool of addresses, or of prefixes of one length. Size is 2⁶⁴-1 where

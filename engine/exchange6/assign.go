@@ -109,7 +109,10 @@ func (d *decision) leases(ia *IA) []lease6.Prefix {
 // nothing.
 func (d *decision) prepare(ia *IA) bool {
 	r := &d.req
-	r.IA = ia.IA
+	r.IA, r.Client.Peer = ia.IA, d.peer
+	if ia.Type == lease6.PD {
+		r.Client.Peer = d.path
+	}
 	r.Reserved, r.Hint = lease6.Prefix{}, d.hint(ia)
 	if ia.Type == lease6.TA && d.p.Temporary == policy6.TemporaryRefuse {
 		return false

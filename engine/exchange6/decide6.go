@@ -36,6 +36,8 @@ type decision struct {
 	subnet *policy6.Subnet // that stands for the client's link
 	res    *policy6.Reservation
 	req    lease6.Request
+	// peer is what the table keeps as Client.Peer, path with prefixes.
+	peer, path []byte
 	// at and options are of the leases in the answer, as long as they agree.
 	at      *policy6.Subnet
 	options *policy6.OptionSet
@@ -86,6 +88,9 @@ func (s *Server) Decide6(p *policy6.Policy, q *Query, now lease.Time, b *lease.B
 	if !d.locate() {
 		d.silent(frame.NoSubnet)
 		return
+	}
+	if d.notices.n.Load() != 0 && (q.Type == Renew || q.Type == Rebind || q.Type == InformationRequest) {
+		d.notices.heard(q.Client.DUID, q.Type)
 	}
 	switch q.Type {
 	case Confirm:
@@ -217,10 +222,17 @@ func (d *decision) identify() {
 	// itself on the link. It is the peer of RFC 5007 §4.1.2.4, and the next hop to
 	// what is delegated to the client. From its global address a client writes
 	// whatever the way to it is.
-	d.req.Client.Peer = nil
+	d.peer, d.path = nil, nil
 	if q.Relays > 0 || policy6.LinkLocal(q.Src) {
 		q.Src.Put(q.room.via[:])
-		d.req.Client.Peer = q.room.via[:]
+		d.peer = q.room.via[:16]
+		d.path = d.peer
+	}
+	if q.Relays == 1 && len(c.Peer) == 16 && d.reconfigurable() {
+		// To who has nothing but prefixes a Reconfigure message goes as it came.
+		q.Link.Put(q.room.via[16:])
+		copy(q.room.via[32:], c.Peer)
+		d.path = q.room.via[:]
 	}
 	d.req.Reconfigure = d.accept()
 	d.req.Scope = d.subnet.Scope

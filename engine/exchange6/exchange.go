@@ -119,12 +119,12 @@ type Query struct {
 type room struct {
 	class policy.Membership // the client's classes
 	facts policy6.Facts
-	pools []lease.PoolID // that it may use, where not all are
-	exact []lease.PoolID // of these, those of one length
-	views []lease6.View  // of the IA that is being answered
-	held  []lease6.View  // likewise, for limits
-	via   [16]byte       // of the client that the table keeps
-	ll    [8]byte        // Client.LinkLayer where it is put together
+	pools []lease.PoolID       // that it may use, where not all are
+	exact []lease.PoolID       // of these, those of one length
+	views []lease6.View        // of the IA that is being answered
+	held  []lease6.View        // likewise, for limits
+	via   [lease6.LenPath]byte // of the client that the table keeps
+	ll    [8]byte              // Client.LinkLayer where it is put together
 	host  [lease6.MaxHost]byte
 	fqdn  [256]byte // value of option 39 of the answer
 	auth  [lenAuth]byte
@@ -263,5 +263,6 @@ type Server struct {
 	// that needs one. nil: keys for Reconfigure are not sent.
 	Replay func() (uint64, bool)
 
-	limits limits
+	limits  limits
+	notices notices
 }

@@ -7,8 +7,6 @@ import (
 	"crypto/md5"
 	"encoding/binary"
 
-	"xdhcp/engine/lease"
-	"xdhcp/engine/lease6"
 	"xdhcp/engine/policy6"
 )
 
@@ -55,88 +53,4 @@ func AppendReconfigure(to []byte, p *policy6.Policy, duid []byte, msg uint8, rep
 	mac.Write(to[start:])
 	copy(to[len(to)-16:], mac.Sum(nil))
 	return to, true
-}
-
-// A Notice is a Reconfigure message and its way.
-type Notice struct {
-	Message []byte
-	// To is where the client is: on a link of ours its link-local address, and Scope
-	// is the link; else an address that it has leased.
-	To    lease6.IP6
-	Scope lease.ScopeID
-}
-
-// Noticed is what became of the wish to send a client a Reconfigure message.
-type Noticed uint8
-
-const (
-	NoticeMade     Noticed = iota
-	NoticeOff              // the policy has no keys for clients
-	NoticeNoLease          // nobody has a lease of it
-	NoticeRefused          // the client takes no such messages
-	NoticeNoWay            // the client has no address that is known
-	NoticeNoReplay         // the counter cannot be moved on
-)
-
-// Notify makes the Reconfigure message for the client that has an address or a
-// delegated prefix; it sends a Renew, a Rebind or an Information-request then, as msg
-// says. An address in a delegated prefix stands for the prefix. Any goroutine may call
-// it.
-//
-// RFC 8415 §18.3.11: "A server sends each Reconfigure message to a single DHCP client,
-// using an IPv6 unicast address of sufficient scope belonging to the DHCP client." The
-// table does not keep the client's own address on a relay agent's link, so that a
-// client behind one that has only prefixes cannot be sent a Relay-reply.
-func (s *Server) Notify(p *policy6.Policy, what lease6.Prefix, msg uint8, now lease.Time) (n Notice, out Noticed) {
-	if p == nil || !p.Reconfigure() || s.Replay == nil {
-		return n, NoticeOff
-	}
-	var e lease6.Entry
-	found := false
-	if what.Len == 128 {
-		found = s.Table.Find(what.IP6, &e)
-	} else {
-		found = s.Table.Lookup(what, &e)
-	}
-	switch {
-	case !found || !leased(&e, now):
-		return n, NoticeNoLease
-	case !e.Accepts:
-		return n, NoticeRefused
-	}
-	n.Scope = e.Scope
-	if n.To = s.wayTo(&e, now); n.To.IsZero() {
-		return n, NoticeNoWay
-	}
-	replay, ok := s.Replay()
-	if !ok {
-		return n, NoticeNoReplay
-	}
-	n.Message, _ = AppendReconfigure(nil, p, e.DUID, msg, replay)
-	return n, NoticeMade
-}
-
-// wayTo is an address of the client that has a lease; 0: none is known.
-func (s *Server) wayTo(e *lease6.Entry, now lease.Time) (to lease6.IP6) {
-	relayed := len(e.InterfaceID)+len(e.RemoteID)+len(e.SubscriberID)+len(e.RelayID) > 0
-	if len(e.Peer) == 16 && !relayed {
-		if a := lease6.IP6From(e.Peer); policy6.LinkLocal(a) {
-			return a
-		}
-	}
-	if e.IA.Type != lease6.PD {
-		return e.Prefix.IP6
-	}
-	s.Table.EachOf(e.DUID, func(other *lease6.Entry) bool {
-		if other.IA.Type != lease6.PD && other.Scope == e.Scope && leased(other, now) {
-			to = other.Prefix.IP6
-		}
-		return to.IsZero()
-	})
-	return to
-}
-
-// leased says whether a record is a lease that has not run out.
-func leased(e *lease6.Entry, now lease.Time) bool {
-	return e.Status == lease.Bound && e.Expires > now && len(e.DUID) > 0
 }

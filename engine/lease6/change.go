@@ -203,8 +203,7 @@ func (c *Change) parseFull(rec []byte) bool {
 		}
 		v[i], rest = rest[:n:n], rest[n:]
 	}
-	if len(rest) != 0 || len(v[partDUID]) > MaxDUID || len(v[partLinkLayer]) > MaxLinkLayer ||
-		len(v[partPeer]) != 0 && len(v[partPeer]) != 16 {
+	if len(rest) != 0 || len(v[partDUID]) > MaxDUID || len(v[partLinkLayer]) > MaxLinkLayer || !v.peerFits() {
 		return false
 	}
 	known := c.IA.Type != 0

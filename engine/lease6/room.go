@@ -23,7 +23,7 @@ const (
 	partHost
 	numParts
 
-	maxParts = MaxDUID + MaxLinkLayer + 16 + 4*MaxOther + MaxHost
+	maxParts = MaxDUID + MaxLinkLayer + LenPath + 4*MaxOther + MaxHost
 )
 
 // parts are views of what is known about a client.
@@ -46,10 +46,15 @@ func (v *parts) bound() {
 	if len(v[partLinkLayer]) > MaxLinkLayer {
 		v[partLinkLayer] = nil
 	}
-	if len(v[partPeer]) != 16 {
+	if !v.peerFits() {
 		v[partPeer] = nil
 	}
 	v[partHost] = v[partHost][:min(len(v[partHost]), MaxHost)]
+}
+
+func (v *parts) peerFits() bool {
+	n := len(v[partPeer])
+	return n == 0 || n == lenPeer || n == LenPath
 }
 
 func (rec *record) roomLen() (n int) {

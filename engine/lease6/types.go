@@ -172,12 +172,30 @@ const (
 type Client struct {
 	DUID         []byte
 	LinkLayer    []byte // hardware type (2 bytes) and address, as in option 79
-	Peer         []byte // where its messages come from: its relay agent's address, or its own on the link; 16 bytes
+	Peer         []byte // where its messages come from, and the way back to it: see PeerAddr
 	InterfaceID  []byte // content of option 18
 	RemoteID     []byte // content of option 37: enterprise number and identifier
 	SubscriberID []byte // content of option 38
 	RelayID      []byte // content of option 53: DUID of the relay
 	Host         []byte // host name, or name from option 39 as text
+}
+
+// Lengths of Client.Peer.
+const (
+	lenPeer = 16 // of the address that its messages come from: its relay agent's, or its own on the link
+	LenPath = 48 // of that and, as the relay agent has them, link-address and peer-address
+)
+
+// PeerAddr is the address in a Client's Peer; empty: there is none.
+func PeerAddr(peer []byte) []byte { return peer[:min(len(peer), lenPeer)] }
+
+// Path is the way to a client through one relay agent: the agent's address, and the
+// link-address and peer-address of the Relay-reply. False: that is not kept.
+func Path(peer []byte) (relay, link, client IP6, ok bool) {
+	if len(peer) != LenPath {
+		return relay, link, client, false
+	}
+	return IP6From(peer), IP6From(peer[16:]), IP6From(peer[32:]), true
 }
 
 // Accept is what a message tells of whether its client takes Reconfigure messages.

@@ -114,6 +114,15 @@ subnets:
 			t.Errorf("%d counted", n)
 		}
 	}
+	// The client has not obeyed: it is told again.
+	raw, _ := c.reconfigured()
+	m, err := dhcpv6.MessageFromBytes(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if replay := binary.BigEndian.Uint64(m.GetOneOption(dhcpv6.OptionAuth).ToBytes()[3:]); replay <= last {
+		t.Errorf("repeated with replay %d after %d", replay, last)
+	}
 
 	other := newClient6As(t, p.Client, net.HardwareAddr{2, 0, 0, 0, 0, 9})
 	for what, why := range map[string]string{

@@ -184,7 +184,7 @@ var (
 )
 
 func (k *Keeper) hopOf(e *lease6.Entry) (hop, error) {
-	via, ok := netip.AddrFromSlice(e.Peer)
+	via, ok := netip.AddrFromSlice(lease6.PeerAddr(e.Peer))
 	if !ok {
 		return hop{}, errNoHop
 	}

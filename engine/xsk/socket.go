@@ -10,6 +10,7 @@ import (
 
 	"xdhcp/engine/frame"
 	"xdhcp/internal/invariants"
+	"xdhcp/internal/prefetch"
 )
 
 // maxFruitless is how many system calls in a row may transmit nothing before
@@ -87,7 +88,8 @@ func (s *Socket) base(addr uint64) uint64 { return addr &^ (s.chunk - 1) }
 // Recv gives transmitted frames back to the reserve or to the kernel to receive
 // into, takes up to len(fs) received frames and returns how many. The caller has each of them
 // until it hands it to Send or Free. The capacity of a frame's Data ends where
-// its memory ends.
+// its memory ends. What the frames hold is in another core's cache, where the
+// kernel has copied it, and is on its way here when Recv returns.
 func (s *Socket) Recv(fs []frame.Frame) int {
 	if s.closed {
 		return 0
@@ -110,6 +112,7 @@ func (s *Socket) Recv(fs []frame.Frame) int {
 			Addr: d.Addr,
 			Port: s.port,
 		}
+		prefetch.Bytes(fs[taken].Data)
 		taken++
 	}
 	s.rx.release()

@@ -23,8 +23,8 @@ import (
 var allowed = map[string][]string{
 	"bpf":                  {},
 	"engine/frame":         {},
-	"engine/xsk":           {"engine/frame", "internal/invariants"},
-	"engine/lease":         {"internal/hugepage", "internal/invariants"},
+	"engine/xsk":           {"engine/frame", "internal/invariants", "internal/prefetch"},
+	"engine/lease":         {"internal/hugepage", "internal/invariants", "internal/prefetch"},
 	"engine/lease6":        {"engine/lease", "internal/hugepage", "internal/invariants"},
 	"engine/policy":        {"engine/lease"},
 	"engine/exchange":      {"engine/frame", "engine/lease", "engine/policy"},
@@ -46,6 +46,7 @@ var allowed = map[string][]string{
 	"internal/routes":      {"engine/lease", "engine/lease6"},
 	"internal/invariants":  {},
 	"internal/hugepage":    {},
+	"internal/prefetch":    {},
 	"internal/archtest":    {},
 	"internal/conformance": {},
 	"internal/equivalence": {},

@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"engine/exchange":      {"engine/frame", "engine/lease", "engine/policy"},
 	"engine/policy6":       {"engine/lease", "engine/lease6", "engine/policy"},
 	"engine/exchange6":     {"engine/frame", "engine/lease", "engine/lease6", "engine/policy", "engine/policy6"},
-	"engine/journal":       {"engine/lease", "engine/lease6"},
+	"engine/journal":       {"engine/lease", "engine/lease6", "internal/prefetch"},
 	"engine/worker":        {"engine/frame", "engine/xsk", "engine/lease", "engine/journal"},
 	"engine/port":          {"bpf", "engine/frame", "engine/lease", "engine/xsk", "engine/worker"},
 	"engine/ddns":          {"engine/lease"},

@@ -305,6 +305,7 @@ type walker struct {
 	next uint64
 	c    cursor
 	pace func(n int) error
+	age  int // its rank among those that are merged
 }
 
 func (r *blocks) walk(t *tree, pace func(int) error) *walker {

@@ -12,7 +12,6 @@ import (
 
 	"xdhcp/engine/journal/vfs"
 	"xdhcp/engine/lease"
-	"xdhcp/engine/lease6"
 )
 
 // Run is one file, as the manifest describes it.
@@ -182,130 +181,6 @@ func (r *reader) readFooter() error {
 	return nil
 }
 
-// Builder collects the changes of a stretch of the log for one run.
-type Builder struct {
-	buf     []byte
-	refs    []ref
-	refs6   []ref6
-	clients []client
-	six     []client6
-}
-
-// ref is a change in buf, to be sorted without pointers.
-type ref struct {
-	key uint64 // address and version
-	off int
-}
-
-// ref6 is the same for DHCPv6.
-type ref6 struct {
-	p   lease6.Prefix
-	ver uint32
-	off int
-}
-
-func (r ref6) compare(s ref6) int {
-	if c := r.p.IP6.Compare(s.p.IP6); c != 0 {
-		return c
-	}
-	return cmp.Or(cmp.Compare(r.p.Len, s.p.Len), cmp.Compare(r.ver, s.ver), cmp.Compare(r.off, s.off))
-}
-
-// Add copies an encoded change.
-func (b *Builder) Add(rec []byte) {
-	if isV6(rec) {
-		b.refs6 = append(b.refs6, ref6{recPrefix(rec), le.Uint32(rec[8:]), len(b.buf)})
-		b.buf = append(b.buf, rec...)
-		return
-	}
-	b.refs = append(b.refs, ref{uint64(recAddr(rec))<<32 | uint64(le.Uint32(rec[8:])), len(b.buf)})
-	b.buf = append(b.buf, rec...)
-}
-
-// Grow makes room for about n bytes more, so that it is not gathered in steps of which
-// each leaves garbage behind.
-func (b *Builder) Grow(n int) {
-	const usual = 96 // bytes of a grant
-	b.buf, b.refs = slices.Grow(b.buf, n), slices.Grow(b.refs, n/usual)
-	b.clients = slices.Grow(b.clients[:0], n/usual)
-}
-
-// Len is the number of bytes collected.
-func (b *Builder) Len() int { return len(b.buf) }
-
-// Reset empties the builder and keeps its memory.
-func (b *Builder) Reset() { b.buf, b.refs, b.refs6 = b.buf[:0], b.refs[:0], b.refs6[:0] }
-
-// write makes a run of what was collected.
-func (b *Builder) write(f vfs.File, pace func(int) error) (*runWriter, error) {
-	slices.SortFunc(b.refs, func(x, y ref) int {
-		switch {
-		case x.key < y.key:
-			return -1
-		case x.key > y.key:
-			return 1
-		}
-		return x.off - y.off
-	})
-	w := newRunWriter(f, pace)
-	clients, six := b.clients[:0], b.six[:0]
-	var identity []byte
-	fold := folder{emit: func(s *span) error {
-		eachIdentity(s.identity, func(kind byte, id []byte) {
-			if s.addr.isV6() {
-				six = append(six, client6{hash(kind, id), s.addr.prefix()})
-			} else {
-				clients = append(clients, client{hash(kind, id), s.addr.ip4()})
-			}
-		})
-		return w.add(s)
-	}}
-	add := func(off int) error {
-		rec, _, err := lease.Next(b.buf[off:])
-		if err != nil {
-			return err
-		}
-		var s span
-		if s.fromRecord(rec, identity[:0]) != nil {
-			return nil // of a later version: history cannot say more than it understands
-		}
-		if s.identity != nil {
-			identity = s.identity
-		}
-		return fold.add(&s)
-	}
-	for _, r := range b.refs {
-		if err := add(r.off); err != nil {
-			return nil, err
-		}
-	}
-	slices.SortFunc(b.refs6, ref6.compare)
-	for _, r := range b.refs6 {
-		if err := add(r.off); err != nil {
-			return nil, err
-		}
-	}
-	if err := fold.flush(); err != nil {
-		return nil, err
-	}
-	slices.SortFunc(clients, client.compare)
-	slices.SortFunc(six, client6.compare)
-	clients, six = slices.Compact(clients), slices.Compact(six)
-	b.clients, b.six = clients, six
-	var key [maxKey]byte
-	i := 0
-	return w, w.finish(func() ([]byte, error) {
-		i++
-		switch n := len(clients); {
-		case i <= n:
-			return clientOf(&key, clients[i-1].hash, place4(clients[i-1].addr)), nil
-		case i <= n+len(six):
-			return clientOf(&key, six[i-n-1].hash, place6(six[i-n-1].p)), nil
-		}
-		return nil, nil
-	})
-}
-
 // folder joins spans that come in order of address and version.
 type folder struct {
 	emit     func(*span) error
@@ -406,15 +281,17 @@ func mergerOf(runs []*reader, tree func(*reader) *tree, pace func(int) error) (*
 }
 
 // merger gives the entries of several trees in one order; of equal keys the one of
-// the earlier tree first. There are few trees: it looks at all of them.
+// the earlier tree first.
 type merger struct {
-	ws  []*walker
-	top *walker // stands on the next entry; nil at the end
+	ws  []*walker // in the order of the entries on which they stand
+	top *walker   // stands on the next entry; nil at the end
 }
 
+// newMerger takes the trees from the earliest on.
 func newMerger(ws []*walker) (*merger, error) {
 	m := &merger{}
-	for _, w := range ws {
+	for i, w := range ws {
+		w.age = i
 		ok, err := w.step()
 		if err != nil {
 			return nil, err
@@ -423,26 +300,37 @@ func newMerger(ws []*walker) (*merger, error) {
 			m.ws = append(m.ws, w)
 		}
 	}
+	slices.SortFunc(m.ws, (*walker).compare)
 	m.choose()
 	return m, nil
 }
 
+func (w *walker) compare(x *walker) int {
+	if c := bytes.Compare(w.key(), x.key()); c != 0 {
+		return c
+	}
+	return cmp.Compare(w.age, x.age)
+}
+
 func (m *merger) choose() {
 	m.top = nil
-	for _, w := range m.ws {
-		if m.top == nil || bytes.Compare(w.key(), m.top.key()) < 0 {
-			m.top = w
-		}
+	if len(m.ws) > 0 {
+		m.top = m.ws[0]
 	}
 }
 
+// step moves the top on, and puts it where it belongs now: often it stays, since
+// clients of one time have addresses side by side.
 func (m *merger) step() error {
 	ok, err := m.top.step()
 	if err != nil {
 		return err
 	}
 	if !ok {
-		m.ws = slices.DeleteFunc(m.ws, func(w *walker) bool { return w == m.top })
+		m.ws = m.ws[1:]
+	}
+	for i := 1; ok && i < len(m.ws) && m.ws[i].compare(m.top) < 0; i++ {
+		m.ws[i-1], m.ws[i] = m.ws[i], m.top
 	}
 	m.choose()
 	return nil

@@ -404,38 +404,6 @@ const (
 	bySubscriberID
 )
 
-// client is an entry of the index by client: the hash of an identity, and an address.
-type client struct {
-	hash uint64
-	addr lease.IP4
-}
-
-func (c client) compare(d client) int {
-	switch {
-	case c.hash < d.hash:
-		return -1
-	case c.hash > d.hash:
-		return 1
-	}
-	return cmp.Compare(c.addr, d.addr)
-}
-
-// client6 is the same for DHCPv6.
-type client6 struct {
-	hash uint64
-	p    lease6.Prefix
-}
-
-func (c client6) compare(d client6) int {
-	switch {
-	case c.hash < d.hash:
-		return -1
-	case c.hash > d.hash:
-		return 1
-	}
-	return cmp.Or(c.p.IP6.Compare(d.p.IP6), cmp.Compare(c.p.Len, d.p.Len))
-}
-
 const (
 	clientPrefix = 7 // the hash
 	clientKey    = clientPrefix + placeLen

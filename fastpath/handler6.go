@@ -32,20 +32,17 @@ type six struct {
 	source *atomic.Pointer[policy6.Policy]
 	policy *policy6.Policy // in force for this batch; nil: none
 	table  *lease6.Table   // nil: there is no looking ahead
-	hints  [stride]lease6.Hint
-	nHints int
 
-	chain     dhcp6.Chain
-	msg       dhcp6.Msg // the client's message, inside the relays' envelopes
-	options   dhcp6.Options
-	peer      [16]byte // what query.Client.Peer points to
+	expected  [stride]*lease6.Who // whom the table has been told of
+	nExpected int
+	ias       [lease6.MaxExpect]lease6.IA // room
+
 	linkLayer [2 + eth.LenMAC]byte
-
-	query   exchange6.Query
-	answer  exchange6.Answer
-	headers eth.Headers6
-	room    []byte          // for options that do not lie ready
-	scratch [maxReply6]byte // the reply, before it is copied into the frame
+	query     exchange6.Query
+	answer    exchange6.Answer
+	headers   eth.Headers6
+	room      []byte          // for options that do not lie ready
+	scratch   [maxReply6]byte // the reply, before it is copied into the frame
 }
 
 // Serve6 has the handler answer DHCPv6 too, by d and the policy in source. source may
@@ -64,17 +61,14 @@ func (s *six) begin() {
 	}
 }
 
-// handle6 is Handle for a frame with IPv6, which has been parsed up to UDP.
+// handle6 is Handle for a frame with DHCPv6, which has been parsed.
 func (h *Handler) handle6(f *frame.Frame, b *lease.Batch) (frame.Verdict, frame.Reason, lease.Ticket) {
-	s, l := &h.six, &h.layers
-	why := s.parse(f, l)
+	s, p := &h.six, h.parsed
+	why := shed6(h.pressure, p.six.msg.Type())
 	if why == frame.OK {
-		why = shed6(h.pressure, s.msg.Type())
+		why = s.ask(f, p)
 	}
-	if why == frame.OK {
-		why = s.ask(f, l)
-	}
-	if why == frame.OK && ends(s.query.Type) && !s.roomToEnd(f, l) {
+	if why == frame.OK && ends(s.query.Type) && !s.roomToEnd(f, p) {
 		why = frame.PuntNoFit
 	}
 	if why != frame.OK {
@@ -84,7 +78,7 @@ func (h *Handler) handle6(f *frame.Frame, b *lease.Batch) (frame.Verdict, frame.
 	if s.answer.Type == 0 {
 		return verdict(s.answer.Reason), s.answer.Reason, 0
 	}
-	if why := s.encode(f, l); why != frame.OK {
+	if why := s.encode(f, p); why != frame.OK {
 		return verdict(why), why, 0
 	}
 	if s.answer.Wait != 0 {

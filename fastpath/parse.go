@@ -16,12 +16,13 @@ type parsed struct {
 	at      *byte // the frame: where it begins and how long it is
 	size    int
 	why     frame.Reason // OK, or why it is dropped or punted; the rest is then undefined
-	v6      bool         // it is DHCPv6, of which only the layers are known yet
+	v6      bool         // it is DHCPv6: six has it, and of the rest only the layers count
 	typ     uint8        // option 53
 	msg     dhcp4.Msg
 	layers  eth.Layers
 	options dhcp4.Options
 
+	six       parsed6
 	query     exchange.Query
 	seldom    bool // the last query here had options of askSeldom
 	relayPort bool // sub-option 19: answer to the relay's source port (RFC 8357)
@@ -36,7 +37,11 @@ func (h *Handler) parse(f *frame.Frame) {
 		p.at = &f.Data[0]
 	}
 	p.why = p.read(f)
-	if p.why != frame.OK || p.v6 {
+	if p.why == frame.OK && p.v6 {
+		p.why = h.six.parse(f, p)
+		return
+	}
+	if p.why != frame.OK {
 		return
 	}
 	if int(f.Port) >= len(h.policy.Ports) {

@@ -8,13 +8,23 @@ import (
 	"xdhcp/engine/exchange6"
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease6"
+	"xdhcp/engine/policy6"
 	"xdhcp/internal/wire/dhcp6"
 	"xdhcp/internal/wire/eth"
 )
 
+// parsed6 is what a frame with DHCPv6 was found to be.
+type parsed6 struct {
+	chain   dhcp6.Chain
+	msg     dhcp6.Msg // the client's message, inside the relays' envelopes
+	options dhcp6.Options
+	met     bool       // the table has been told of the client
+	who     lease6.Who // then: the client
+}
+
 // parse proves that f, whose layers are known, is a message that this path takes,
 // and finds its relays and options.
-func (s *six) parse(f *frame.Frame, l *eth.Layers) frame.Reason {
+func (s *six) parse(f *frame.Frame, p *parsed) frame.Reason {
 	if s.policy == nil {
 		return frame.NotDHCP // not served
 	}
@@ -22,23 +32,26 @@ func (s *six) parse(f *frame.Frame, l *eth.Layers) frame.Reason {
 		// The policy in force no longer has the interface; its socket is closing.
 		return frame.NoSubnet
 	}
-	src := eth.IPv6(f.Data[l.L3:]).Src()
-	if src[0] == 0xff || [16]byte(src) == [16]byte{} {
+	l, x := &p.layers, &p.six
+	x.met = false
+	src := lease6.IP6From(eth.IPv6(f.Data[l.L3:]).Src())
+	if policy6.Multicast(src) || src.IsZero() {
 		return frame.BadSource
 	}
-	if why := s.chain.Unwrap(dhcp6.Msg(f.Data[l.Payload:l.End:l.End])); why != frame.OK {
+	if why := x.chain.Unwrap(dhcp6.Msg(f.Data[l.Payload:l.End:l.End])); why != frame.OK {
 		return why
 	}
-	s.msg = s.chain.Msg()
-	if why := dhcp6.CheckType(s.msg); why != frame.OK {
+	x.msg = x.chain.Msg()
+	if why := dhcp6.CheckType(x.msg); why != frame.OK {
 		return why
 	}
-	return s.options.Scan(s.msg)
+	return x.options.Scan(x.msg)
 }
 
 // ask fills s.query from the message.
-func (s *six) ask(f *frame.Frame, l *eth.Layers) frame.Reason {
-	q, o, m := &s.query, &s.options, s.msg
+func (s *six) ask(f *frame.Frame, p *parsed) frame.Reason {
+	q, x, l := &s.query, &p.six, &p.layers
+	o, m := &x.options, x.msg
 	q.Reset()
 	q.Type = m.Type()
 	q.Port = f.Port
@@ -59,31 +72,37 @@ func (s *six) ask(f *frame.Frame, l *eth.Layers) frame.Reason {
 	q.FQDN, _ = o.Get(m, dhcp6.OptClientFQDN)
 	askVendors(&q.VendorClass, o.From(m, dhcp6.OptVendorClass), dhcp6.OptVendorClass)
 	askVendors(&q.VendorOpts, o.From(m, dhcp6.OptVendorOpts), dhcp6.OptVendorOpts)
+	if x.met {
+		q.Who = &x.who
+	}
 	// q.Packet stays nil: expressions are the slow path's (PuntClass).
 
-	if s.chain.N() > 0 {
-		s.askRelays()
+	if x.chain.N() > 0 {
+		s.askRelays(&x.chain)
 	} else {
 		binary.BigEndian.PutUint16(s.linkLayer[:], dhcp6.HTypeEthernet)
 		copy(s.linkLayer[2:], eth.SrcMAC(f.Data))
 		q.Client.LinkLayer = s.linkLayer[:]
 	}
-	return s.askIAs()
+	return s.askIAs(x)
 }
 
 // iaTypes are lease6's names for the three kinds.
 var iaTypes = [256]lease6.IAType{dhcp6.OptIANA: lease6.NA, dhcp6.OptIATA: lease6.TA, dhcp6.OptIAPD: lease6.PD}
 
-func (s *six) askIAs() frame.Reason {
+func (s *six) askIAs(x *parsed6) frame.Reason {
 	q := &s.query
-	for i := range s.options.NumIAs() {
-		ia := s.options.IA(s.msg, i)
-		if !q.AddIA(iaTypes[ia.Code], ia.ID) {
+	for i := range x.options.NumIAs() {
+		code, id, leases := x.options.Walk(x.msg, i)
+		if !q.AddIA(iaTypes[code], id) {
 			return frame.TooManyIAs
 		}
-		var l dhcp6.Lease
-		for leases := ia.Leases(); leases.Next(&l); {
-			if !q.AddLease(lease6.IP6From(l.Addr[:]), l.Len) {
+		for {
+			addr, n, ok := leases.NextAddr()
+			if !ok {
+				break
+			}
+			if !q.AddLease(lease6.IP6From(addr), n) {
 				return frame.TooManyIAs
 			}
 		}
@@ -95,6 +114,9 @@ func (s *six) askIAs() frame.Reason {
 // enterprise number, from the first one on.
 func askVendors(to *[exchange6.MaxVendors][]byte, from dhcp6.Opts, code uint16) {
 	for i := range to {
+		if len(from) == 0 {
+			return
+		}
 		data, rest, ok := from.Find(code)
 		if !ok {
 			return
@@ -105,14 +127,13 @@ func askVendors(to *[exchange6.MaxVendors][]byte, from dhcp6.Opts, code uint16) 
 
 // askRelays fills what the relay agents say. Of each option that of the relay next
 // to the client counts, who saw the client's frame.
-func (s *six) askRelays() {
-	q, c, n := &s.query, &s.chain, s.chain.N()
+func (s *six) askRelays(c *dhcp6.Chain) {
+	q, n := &s.query, c.N()
 	q.Relays = uint8(n)
 	if link, _, ok := c.Link(); ok {
 		q.Link = lease6.IP6From(link[:])
 	}
-	s.peer = c.PeerAddr(n - 1)
-	q.Client.Peer = s.peer[:]
+	q.Client.Peer = c.PeerAddr(n - 1)[:]
 	q.Client.LinkLayer, _ = c.LinkLayerOpt()
 	supplied := 0
 	for i := n - 1; i >= 0; i-- {

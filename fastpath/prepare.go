@@ -68,8 +68,8 @@ func (h *Handler) look() {
 		switch {
 		case h.why != frame.OK:
 		case h.v6:
-			if h.six.policy != nil && h.six.table != nil {
-				h.six.peek(&fs[i], &h.layers)
+			if shed6(h.pressure, h.parsed.six.msg.Type()) == frame.OK {
+				h.six.expect(&fs[i], h.parsed)
 			}
 		case h.shed() != frame.OK:
 		case h.names() != 0:

@@ -19,17 +19,17 @@ const maxReply6 = maxDatagram - eth.LenIPv6 - eth.LenUDP
 //
 // The reply is written in memory of its own first, for the request's identifiers
 // and relay options are read for it, and its length is known only then.
-func (s *six) encode(f *frame.Frame, l *eth.Layers) frame.Reason {
-	a := &s.answer
+func (s *six) encode(f *frame.Frame, p *parsed) frame.Reason {
+	a, x, l := &s.answer, &p.six, &p.layers
 	data := f.Data[:cap(f.Data)]
 	room := min(len(data)-int(l.Payload), maxReply6)
-	front := s.chain.Overhead()
+	front := x.chain.Overhead()
 	if front >= room {
 		return frame.PuntNoFit
 	}
 
-	w := dhcp6.NewMessage(s.scratch[front:room], a.Type, s.msg.XID())
-	if id, ok := s.options.Get(s.msg, dhcp6.OptClientID); ok {
+	w := dhcp6.NewMessage(s.scratch[front:room], a.Type, x.msg.XID())
+	if id, ok := x.options.Get(x.msg, dhcp6.OptClientID); ok {
 		w.Put(dhcp6.OptClientID, id)
 	}
 	w.Put(dhcp6.OptServerID, s.policy.ServerID)
@@ -44,12 +44,12 @@ func (s *six) encode(f *frame.Frame, l *eth.Layers) frame.Reason {
 	if !ok {
 		return frame.PuntNoFit
 	}
-	off, n, ok := s.chain.Wrap(s.scratch[:], front, n)
+	off, n, ok := x.chain.Wrap(s.scratch[:], front, n)
 	if !ok {
 		return frame.PuntNoFit
 	}
 
-	s.address(f, l)
+	s.address(f, p)
 	copy(data[l.Payload:], s.scratch[off:off+n])
 	f.Data = data[:eth.BuildUDP6(data, l, &s.headers, n)]
 	return frame.OK
@@ -61,13 +61,13 @@ func ends(typ uint8) bool { return typ == dhcp6.Release || typ == dhcp6.Decline 
 
 // roomToEnd says whether the reply to such a message fits for certain: identifiers and
 // a status, and for each IA a status at most (RFC 8415 §18.3.7, §18.3.8).
-func (s *six) roomToEnd(f *frame.Frame, l *eth.Layers) bool {
+func (s *six) roomToEnd(f *frame.Frame, p *parsed) bool {
 	const (
 		status = 4 + 2 + 64 // with a text of ours
 		ia     = 4 + 12 + status
 	)
 	n := dhcp6.LenHeader + 2*(4+dhcp6.MaxDUID) + status + int(s.query.NIAs)*ia
-	return s.chain.Overhead()+n <= min(cap(f.Data)-int(l.Payload), maxReply6)
+	return p.six.chain.Overhead()+n <= min(cap(f.Data)-int(p.layers.Payload), maxReply6)
 }
 
 func putStatus(w *dhcp6.Writer, st *exchange6.Status) {
@@ -100,11 +100,11 @@ func (s *six) putIA(w *dhcp6.Writer, ia *exchange6.AnswerIA) {
 
 // address fills s.headers for the answer: back to where the message came from (RFC
 // 8415 §18.3.10, §19.3). f still is the request.
-func (s *six) address(f *frame.Frame, l *eth.Layers) {
-	to := &s.headers
+func (s *six) address(f *frame.Frame, p *parsed) {
+	to, l := &s.headers, &p.layers
 	to.DstMAC = [eth.LenMAC]byte(eth.SrcMAC(f.Data))
 	to.SrcMAC = s.policy.Ports[f.Port].MAC
 	to.Src, to.Dst = s.answer.Source.As16(), [16]byte(eth.IPv6(f.Data[l.L3:]).Src())
-	to.SrcPort, to.DstPort = dhcp6.ServerPort, s.chain.ReplyPort(l.SrcPort)
+	to.SrcPort, to.DstPort = dhcp6.ServerPort, p.six.chain.ReplyPort(l.SrcPort)
 	to.HopLimit = replyTTL
 }

@@ -48,7 +48,7 @@ func sameDecoding(t testing.TB, m *message6, packet []byte) frame.Reason {
 	}
 	for i := range m.relays {
 		r := &m.relays[i]
-		if r.HopCount != c.Hops(i) || [16]byte(r.LinkAddr) != c.LinkAddr(i) || [16]byte(r.PeerAddr) != c.PeerAddr(i) {
+		if r.HopCount != c.Hops(i) || [16]byte(r.LinkAddr) != *c.LinkAddr(i) || [16]byte(r.PeerAddr) != *c.PeerAddr(i) {
 			t.Fatalf("relay %d", i)
 		}
 		for code, view := range map[uint16]func(int) ([]byte, bool){

@@ -7,7 +7,6 @@ import (
 
 	"xdhcp/engine/lease"
 	"xdhcp/engine/lease6"
-	"xdhcp/engine/policy6"
 )
 
 // begin adds an IA to the answer. There is room: an answer has no more IAs than the
@@ -15,7 +14,7 @@ import (
 func (d *decision) begin(ia *IA) *AnswerIA {
 	a := d.a
 	out := &a.IAs[a.NIAs]
-	*out = AnswerIA{IA: ia.IA, First: a.NLeases}
+	out.Type, out.ID, out.First, out.N, out.Status.Set = ia.Type, ia.ID, a.NLeases, 0, false
 	a.NIAs++
 	d.gained = false
 	return out
@@ -41,20 +40,25 @@ func (d *decision) none() {
 
 // void adds a lease that its client must not use any more, to the IA that was begun
 // last: "returns the address to the client with lifetimes of 0" (§18.3.4).
-func (d *decision) void(q lease6.Prefix) { d.put(AnswerLease{Prefix: q}) }
+func (d *decision) void(q lease6.Prefix) { d.put(q, 0, 0) }
 
-func (d *decision) put(l AnswerLease) {
+// put adds a lease to the IA that was begun last; nil: it is there, as the client named
+// it twice, or there is no room.
+func (d *decision) put(q lease6.Prefix, preferred, valid uint32) *AnswerLease {
 	a, ia := d.a, d.last()
-	for _, had := range a.Leases[ia.First : ia.First+ia.N] {
-		if had.Prefix == l.Prefix {
-			return // the client named it twice
+	for i := ia.First; i < ia.First+ia.N; i++ {
+		if a.Leases[i].Prefix == q {
+			return nil
 		}
 	}
-	if d.hasRoom() {
-		a.Leases[a.NLeases] = l
-		a.NLeases++
-		ia.N++
+	if !d.hasRoom() {
+		return nil
 	}
+	l := &a.Leases[a.NLeases]
+	l.Prefix, l.Preferred, l.Valid, l.Exclude.Len = q, preferred, valid, 0
+	a.NLeases++
+	ia.N++
+	return l
 }
 
 // hasRoom says whether one more lease fits into the answer.
@@ -62,15 +66,16 @@ func (d *decision) hasRoom() bool { return int(d.a.NLeases) < len(d.a.Leases) }
 
 // promise adds a lease to the IA that was begun last. T1 and T2 follow from the
 // shortest of them, over all IAs: "The T1/T2 times set in each applicable IA option
-// for a Reply MUST be the same values across all IAs" (§18.3.2).
-func (d *decision) promise(q lease6.Prefix, preferred, valid uint32, at *policy6.Place) {
-	l := AnswerLease{Prefix: q, Preferred: min(preferred, valid), Valid: valid}
-	if !at.Exclude.IsNone() && d.q.Asked.Has(optPDExclude) {
+// for a Reply MUST be the same values across all IAs" (§18.3.2). d.place is the lease's.
+func (d *decision) promise(q lease6.Prefix, preferred, valid uint32) {
+	at := &d.place
+	preferred = min(preferred, valid)
+	l := d.put(q, preferred, valid)
+	if l != nil && at.Exclude.Len > 0 && d.q.Asked.Has(optPDExclude) {
 		l.Exclude = at.Exclude
 	}
-	d.put(l)
 	if d.last().Type != lease6.TA && !at.Times.ClientTimers {
-		t1, t2 := at.Times.Timers(l.Preferred, valid)
+		t1, t2 := at.Times.Timers(preferred, valid)
 		if !d.timed {
 			d.a.T1, d.a.T2, d.timed = t1, t2, true
 		} else {

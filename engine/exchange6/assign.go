@@ -105,15 +105,15 @@ func (d *decision) leases(ia *IA) []lease6.Prefix {
 	return d.q.Leases[ia.First : ia.First+ia.N]
 }
 
-// prepare fills the request to the table with what is of this IA; false: it gets
-// nothing.
+// prepare fills the request to the table with what is of this IA, but for the hint, which
+// only assign needs; false: it gets nothing.
 func (d *decision) prepare(ia *IA) bool {
 	r := &d.req
 	r.IA, r.Client.Peer = ia.IA, d.peer
 	if ia.Type == lease6.PD {
 		r.Client.Peer = d.path
 	}
-	r.Reserved, r.Hint = lease6.Prefix{}, d.hint(ia)
+	r.Reserved = lease6.Prefix{}
 	if ia.Type == lease6.TA && d.p.Temporary == policy6.TemporaryRefuse {
 		return false
 	}
@@ -143,6 +143,9 @@ func (d *decision) take(ia *IA) bool {
 	if ia.N == 0 || !d.prepare(ia) {
 		return false
 	}
+	if ia.N == 1 && !d.p.HasLimits() {
+		return d.takeOne(ia)
+	}
 	views := d.views(ia.IA)
 	for _, q := range d.leases(ia) {
 		if isBound(views, q) {
@@ -160,6 +163,21 @@ func (d *decision) take(ia *IA) bool {
 		}
 	}
 	return false
+}
+
+// takeOne is take for one lease, which is what clients ask for: one step in the table,
+// which tells what it found.
+func (d *decision) takeOne(ia *IA) bool {
+	q := d.q.Leases[ia.First]
+	switch {
+	case q.IsZero() || !d.keep(ia, q, true):
+		return false
+	case d.req.Had:
+		d.keepOthers(ia, true)
+	default:
+		d.leave(ia.IA)
+	}
+	return true
 }
 
 // keepOthers adds what an IA has beside the lease that the table was asked about last,
@@ -251,7 +269,8 @@ func (d *decision) bind(q lease6.Prefix, fresh bool) bool {
 	if !d.hasRoom() {
 		return false // what the client is not told is not extended
 	}
-	at := d.p.Place(d.subnet, q, d.res, d.in())
+	at := &d.place
+	d.p.Place(at, d.subnet, q, d.res, d.in())
 	g, out := d.commit(q, at.Times.Preferred, at.Times.Valid, fresh)
 	if out != lease.OK {
 		d.busy = d.busy || out == lease.Busy
@@ -259,7 +278,7 @@ func (d *decision) bind(q lease6.Prefix, fresh bool) bool {
 	}
 	d.gained = d.gained || !d.req.Had
 	d.wait(g.Ticket)
-	d.promise(q, g.Preferred, g.Valid, &at)
+	d.promise(q, g.Preferred, g.Valid)
 	return true
 }
 
@@ -270,6 +289,7 @@ func (d *decision) assign(ia *IA, bind bool) bool {
 	if !d.prepare(ia) {
 		return false
 	}
+	d.req.Hint = d.hint(ia)
 	if !d.reserved(ia, bind) && !d.pooled(ia, bind) {
 		return false
 	}
@@ -335,6 +355,6 @@ func (d *decision) find(bind bool) bool {
 
 // offer adds to the answer what is held for the client, or is its already.
 func (d *decision) offer(q lease6.Prefix) {
-	at := d.p.Place(d.subnet, q, d.res, d.in())
-	d.promise(q, at.Times.Preferred, at.Times.Valid, &at)
+	d.p.Place(&d.place, d.subnet, q, d.res, d.in())
+	d.promise(q, d.place.Times.Preferred, d.place.Times.Valid)
 }

@@ -38,6 +38,7 @@ type decision struct {
 	req    lease6.Request
 	// peer is what the table keeps as Client.Peer, path with prefixes.
 	peer, path []byte
+	place      policy6.Place // of the lease at hand
 	// at and options are of the leases in the answer, as long as they agree.
 	at      *policy6.Subnet
 	options *policy6.OptionSet
@@ -217,7 +218,10 @@ func (d *decision) identify() {
 		d.linkLayer()
 	}
 	c.Host = policy6.HostName(q.FQDN, q.room.host[:])
-	d.req.Client = *c
+	// One by one: a copy of the whole would wait for what was written a moment ago.
+	to := &d.req.Client
+	to.DUID, to.LinkLayer, to.InterfaceID = c.DUID, c.LinkLayer, c.InterfaceID
+	to.RemoteID, to.SubscriberID, to.RelayID, to.Host = c.RemoteID, c.SubscriberID, c.RelayID, c.Host
 	// The table keeps where the client's messages come from: its relay agent, or
 	// itself on the link. It is the peer of RFC 5007 §4.1.2.4, and the next hop to
 	// what is delegated to the client. From its global address a client writes
@@ -233,6 +237,10 @@ func (d *decision) identify() {
 		q.Link.Put(q.room.via[16:])
 		copy(q.room.via[32:], c.Peer)
 		d.path = q.room.via[:]
+	}
+	if d.req.Who = q.Who; q.Who == nil {
+		d.Table.Meet(&q.room.who, c.DUID)
+		d.req.Who = &q.room.who
 	}
 	d.req.Reconfigure = d.accept()
 	d.req.Scope = d.subnet.Scope

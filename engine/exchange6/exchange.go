@@ -108,6 +108,8 @@ type Query struct {
 	// Packet gives expressions the message's options. A codec that leaves it nil is
 	// told PuntClass where an expression would decide, before anything has changed.
 	Packet policy6.Packet
+	// Who is the client, if the codec has had the table look for it ahead; nil: it has not.
+	Who *lease6.Who
 	// LeaseQuery is option 44 (RFC 5007); nil: it is not there.
 	LeaseQuery []byte
 
@@ -121,6 +123,7 @@ type room struct {
 	facts policy6.Facts
 	pools []lease.PoolID       // that it may use, where not all are
 	exact []lease.PoolID       // of these, those of one length
+	who   lease6.Who           // the client, where the codec has not met it
 	views []lease6.View        // of the IA that is being answered
 	held  []lease6.View        // likewise, for limits
 	via   [lease6.LenPath]byte // of the client that the table keeps
@@ -150,7 +153,7 @@ func (q *Query) Reset() {
 	q.UserClass, q.Arch, q.FQDN = nil, nil, nil
 	q.VendorClass, q.VendorOpts = [MaxVendors][]byte{}, [MaxVendors][]byte{}
 	q.RSOO = [MaxRSOO][]byte{}
-	q.Packet, q.LeaseQuery = nil, nil
+	q.Packet, q.Who, q.LeaseQuery = nil, nil, nil
 }
 
 // AddIA begins an IA, whose leases follow. False: there are too many.
@@ -158,7 +161,8 @@ func (q *Query) AddIA(typ lease6.IAType, iaid uint32) bool {
 	if q.NIAs == MaxIAs {
 		return false
 	}
-	q.IAs[q.NIAs] = IA{IA: lease6.IA{Type: typ, ID: iaid}, First: q.NLeases}
+	ia := &q.IAs[q.NIAs]
+	ia.Type, ia.ID, ia.First, ia.N = typ, iaid, q.NLeases, 0
 	q.NIAs++
 	return true
 }
@@ -169,7 +173,10 @@ func (q *Query) AddLease(addr lease6.IP6, length uint8) bool {
 	if q.NIAs == 0 || q.NLeases == MaxLeases {
 		return false
 	}
-	q.Leases[q.NLeases] = lease6.PrefixFrom(addr, length)
+	l := &q.Leases[q.NLeases]
+	if l.IP6, l.Len = addr, length; length < 128 {
+		*l = lease6.PrefixFrom(addr, length)
+	}
 	q.NLeases++
 	q.IAs[q.NIAs-1].N++
 	return true

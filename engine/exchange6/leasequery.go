@@ -232,7 +232,8 @@ func (d *decision) requested(data, duid []byte, e *lease6.Entry, oro []byte) []b
 		room.facts = policy6.Facts{Client: &client, Reservation: res}
 		d.p.Classify(&room.facts, &room.class)
 	}
-	set := d.p.ForClasses(res.Options(d.p.Place(at, e.Prefix, res, d.in()).Options), d.in())
+	d.p.Place(&d.place, at, e.Prefix, res, d.in())
+	set := d.p.ForClasses(res.Options(d.place.Options), d.in())
 	var asked policy6.Asked
 	asked.ORO = oro
 	for v := oro; len(v) >= 2; v = v[2:] {

@@ -91,11 +91,10 @@ func (s *shard) put(h ref, rec *record, c *Change) {
 		if c.IA.Type == 0 {
 			s.unname(h, rec)
 		} else {
-			var v parts
-			v.of(&c.Client)
-			k := key{scope: c.Scope, ia: c.IA, duid: v[partDUID]}
-			k.tag = tagOf(s.t.hash(k.duid), k.scope, k.ia)
-			s.name(h, rec, &k, &v)
+			k := key{scope: c.Scope, ia: c.IA, tag: tagOf(s.t.hash(c.Client.DUID), c.Scope, c.IA)}
+			var lens [numParts]uint8
+			n := pack(&s.scratch, &lens, &c.Client)
+			s.name(h, rec, &k, &lens, s.scratch[:n])
 			if c.Accepts {
 				rec.flags |= fAccepts
 			}

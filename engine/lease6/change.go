@@ -122,23 +122,15 @@ func (c *Change) AppendTo(b []byte) []byte {
 		c.fixed().put(fix[:], n, 0)
 		return append(b, fix[:n]...)
 	}
-	var v parts
-	v.of(&c.Client)
-	n := changeFull
-	for i, p := range v {
-		fix[offLens+i] = uint8(len(p))
-		n += len(p)
-	}
+	var room [maxParts]byte
+	lens := (*[numParts]uint8)(fix[offLens:])
+	image := room[:pack(&room, lens, &c.Client)]
 	flags := uint8(flagFull)
 	if c.Accepts {
 		flags |= flagAccepts
 	}
-	c.fixed().put(fix[:], n, flags)
-	b = append(b, fix[:]...)
-	for _, p := range v {
-		b = append(b, p...)
-	}
-	return b
+	c.fixed().put(fix[:], changeFull+len(image), flags)
+	return append(append(b, fix[:]...), image...)
 }
 
 // ParseChange decodes one record. The slices of the Change are views of rec.

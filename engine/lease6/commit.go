@@ -29,18 +29,26 @@ const (
 // client's reservation. Full: the IA has too many leases. Unknown: r.Extend, and the IA
 // has no lease of it. Busy: ask again.
 func (t *Table) Commit(r *Request, p Prefix, preferred, valid uint32, now lease.Time, b *lease.Batch) (Grant, lease.Outcome) {
-	k, ok := t.keyOf(r.Scope, r.Client.DUID, r.IA)
-	if !ok {
+	if r.Who == nil {
+		return t.commitAlone(r, p, preferred, valid, now, b)
+	}
+	return t.commit(r, p, preferred, valid, now, b)
+}
+
+func (t *Table) commit(r *Request, p Prefix, preferred, valid uint32, now lease.Time, b *lease.Batch) (Grant, lease.Outcome) {
+	if r.bad() {
 		return Grant{}, lease.BadClient
 	}
 	if p.IsNone() || !r.Reserved.IsNone() && p != r.Reserved {
 		return Grant{}, lease.NotYours
 	}
-	s := k.s
+	// Without its shard: in one struct with it the compiler thinks that the client's
+	// bytes live as long.
+	k := key{tag: r.Who.tag(r.Scope, r.IA), scope: r.Scope, ia: r.IA, duid: r.Client.DUID}
+	s := t.shardOf(r.Who.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var v parts
-	v.of(&r.Client)
+	w := r.who()
 	var vacant Prefix
 	for range tries {
 		if !s.lay.knows(r) {
@@ -74,7 +82,7 @@ func (t *Table) Commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 				return Grant{}, out
 			}
 			own, rec = h, t.rec(h)
-			s.name(h, rec, &k, &v)
+			s.name(h, rec, &k, &w.lens, w.image())
 		case !s.mayHave(r, rec):
 			return Grant{}, lease.NotYours
 		case rec.state == stIdle && !s.revivable(rec):
@@ -82,18 +90,18 @@ func (t *Table) Commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 		case rec.state != stBound && leases >= MaxLeases:
 			return Grant{}, lease.Full
 		}
-		return s.bind(own, rec, &v, r.Reconfigure, preferred, valid, now, b), lease.OK
+		return s.bind(own, rec, w, r.Reconfigure, preferred, valid, now, b), lease.OK
 	}
 	return Grant{}, lease.Busy
 }
 
 // bind leases a record, which has the IA's name, to it.
-func (s *shard) bind(r ref, rec *record, v *parts, accept Accept, preferred, valid uint32, now lease.Time, b *lease.Batch) Grant {
+func (s *shard) bind(r ref, rec *record, w *Who, accept Accept, preferred, valid uint32, now lease.Time, b *lease.Batch) Grant {
 	alive := rec.state == stBound && rec.expires > now
 	changed := false
-	if rec.state != stNone && !s.knows(rec, v) {
+	if rec.state != stNone && !s.knows(rec, w) {
 		changed = true
-		s.refresh(rec, v)
+		s.refresh(rec, w)
 	}
 	if accept != AcceptNoNews && (accept == AcceptYes) != (rec.flags&fAccepts != 0) {
 		changed = true

@@ -8,9 +8,9 @@ import "xdhcp/engine/lease"
 // waits for memory at the index, then at the record, then at what is in the annex, for
 // each of its IAs. Whoever has several packets in hand can let these waits overlap:
 //
-//  1. for each packet: t.Expect(&h[i], scope, duid, ias)
-//  2. for each of them: t.Fetch(&h[i])
-//  3. for each of them: t.FetchRoom(&h[i])
+//  1. for each packet: t.Expect(&w[i], scope, duid, ias)
+//  2. for each of them: t.Fetch(&w[i])
+//  3. for each of them: t.FetchRoom(&w[i])
 //  4. for each of them: Offer, Commit, …
 //
 // All are hints: a decision is the same with them or without.
@@ -18,48 +18,40 @@ import "xdhcp/engine/lease"
 // MaxExpect is as many IAs of a client as are looked for ahead.
 const MaxExpect = 2
 
-// Hint says where the records of a client's IAs will be looked for.
-type Hint struct {
-	s    *shard
-	n    int
-	tags [MaxExpect]uint32
-	at   [MaxExpect]ref // of each the first record, once Fetch has seen it
-}
-
-// Expect begins to fetch what a decision about the first of these IAs will need.
-func (t *Table) Expect(h *Hint, scope lease.ScopeID, duid []byte, ias []IA) {
-	h.n = 0
-	if len(duid) == 0 || len(duid) > MaxDUID {
+// Expect meets a client and begins to fetch what a decision about the first of these IAs
+// will need.
+func (t *Table) Expect(w *Who, scope lease.ScopeID, duid []byte, ias []IA) {
+	t.Meet(w, duid)
+	if !w.ok {
 		return
 	}
-	hash := t.hash(duid)
-	h.s = t.shardOf(hash)
+	s := t.shardOf(w.hash)
 	for _, ia := range ias[:min(len(ias), MaxExpect)] {
 		if ia.Type < NA || ia.Type > PD {
 			continue
 		}
-		tag := tagOf(hash, scope, ia)
-		h.s.idx.Expect(tag)
-		h.tags[h.n] = tag
-		h.n++
+		tag := tagOf(w.hash, scope, ia)
+		s.idx.Expect(tag)
+		w.spot[w.spots] = spot{ia: ia, scope: scope, tag: tag}
+		w.spots++
 	}
 }
 
 // Fetch goes on where Expect had to wait for the index.
-func (t *Table) Fetch(h *Hint) {
-	if h.n == 0 {
+func (t *Table) Fetch(w *Who) {
+	if w.spots == 0 {
 		return
 	}
-	s := h.s
+	s := t.shardOf(w.hash)
 	s.mu.Lock()
 	e := s.idx.E
-	for j, tag := range h.tags[:h.n] {
-		h.at[j] = 0
+	for j := range w.spot[:w.spots] {
+		tag := w.spot[j].tag
 		for i := s.idx.First(tag); uint32(e[i]>>32) == tag; i++ {
 			r := ref(e[i])
 			prefetchRecord(t.rec(r))
-			if h.at[j] == 0 {
-				h.at[j] = r
+			if w.spot[j].at == 0 {
+				w.spot[j].at = r
 			}
 		}
 	}
@@ -67,15 +59,15 @@ func (t *Table) Fetch(h *Hint) {
 }
 
 // FetchRoom goes on where Fetch had to wait for the records.
-func (t *Table) FetchRoom(h *Hint) {
-	if h.n == 0 || h.at[0]|h.at[1] == 0 {
+func (t *Table) FetchRoom(w *Who) {
+	if w.spots == 0 {
 		return
 	}
-	s := h.s
+	s := t.shardOf(w.hash)
 	s.mu.Lock()
-	for _, r := range h.at[:h.n] {
+	for j := range w.spot[:w.spots] {
 		// The record may be somebody else's by now; its room is its own in any case.
-		if rec := t.rec(r); rec.annex != 0 {
+		if rec := t.rec(w.spot[j].at); rec.annex != 0 {
 			room := s.room(rec)
 			for i := 0; i < len(room); i += cacheLine {
 				prefetchByte(&room[i])

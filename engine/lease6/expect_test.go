@@ -21,14 +21,14 @@ func TestExpectIsOnlyAHint(t *testing.T) {
 		t.Fatal(err)
 	}
 	duid := func(i int) []byte { return []byte{0, 2, 0, 0, byte(i >> 8), byte(i)} }
-	all := func(h *Hint, d []byte, ias ...IA) {
+	all := func(h *Who, d []byte, ias ...IA) {
 		table.Expect(h, 1, d, ias)
 		table.Fetch(h)
 		table.FetchRoom(h)
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		var h Hint
+		var h Who
 		for i := range 4000 {
 			all(&h, duid(i%500), IA{NA, 1}, IA{PD, 1}, IA{NA, 2})
 		}
@@ -46,20 +46,20 @@ func TestExpectIsOnlyAHint(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	var h Hint
+	var h Who
 	for _, d := range [][]byte{nil, make([]byte, MaxDUID+1)} {
-		if all(&h, d, IA{NA, 1}); h.n != 0 {
+		if all(&h, d, IA{NA, 1}); h.spots != 0 {
 			t.Errorf("something is expected of a DUID of %d bytes", len(d))
 		}
 	}
-	if all(&h, duid(1), IA{0, 1}); h.n != 0 {
+	if all(&h, duid(1), IA{0, 1}); h.spots != 0 {
 		t.Error("something is expected of no IA")
 	}
-	if all(&h, duid(501), IA{NA, 1}); h.at[0] != 0 {
+	if all(&h, duid(501), IA{NA, 1}); h.spot[0].at != 0 {
 		t.Error("a record is expected of a client that has none")
 	}
-	if all(&h, duid(1), IA{PD, 1}, IA{NA, 1}); h.n != 2 || h.at[0] != 0 || h.at[1] == 0 || table.rec(h.at[1]).annex == 0 {
-		t.Errorf("client 1 with an address and a long remote-id: %+v", h)
+	if all(&h, duid(1), IA{PD, 1}, IA{NA, 1}); h.spots != 2 || h.spot[0].at != 0 || h.spot[1].at == 0 || table.rec(h.spot[1].at).annex == 0 {
+		t.Errorf("client 1 with an address and a long remote-id: %+v", h.spot)
 	}
 	d, ias := duid(7), []IA{{NA, 1}}
 	if n := testing.AllocsPerRun(10, func() { all(&h, d, ias...) }); n != 0 {

@@ -17,11 +17,20 @@ const tries = 8
 // Full: nothing is free. Taken: the reservation is (partly) somebody else's still.
 // Busy: ask again.
 func (t *Table) Offer(r *Request, hold uint32, now lease.Time) (Prefix, lease.Outcome) {
-	k, ok := t.keyOf(r.Scope, r.Client.DUID, r.IA)
-	if !ok {
+	if r.Who == nil {
+		return t.offerAlone(r, hold, now)
+	}
+	return t.offer(r, hold, now)
+}
+
+func (t *Table) offer(r *Request, hold uint32, now lease.Time) (Prefix, lease.Outcome) {
+	if r.bad() {
 		return Prefix{}, lease.BadClient
 	}
-	s := k.s
+	// Without its shard: in one struct with it the compiler thinks that the client's
+	// bytes live as long.
+	k := key{tag: r.Who.tag(r.Scope, r.IA), scope: r.Scope, ia: r.IA, duid: r.Client.DUID}
+	s := t.shardOf(r.Who.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var vacant Prefix
@@ -49,9 +58,8 @@ func (t *Table) Offer(r *Request, hold uint32, now lease.Time) (Prefix, lease.Ou
 		if r.Reserved.IsNone() {
 			s.withdraw(&k)
 		}
-		var v parts
-		v.of(&r.Client)
-		s.name(h, rec, &k, &v)
+		w := r.who()
+		s.name(h, rec, &k, &w.lens, w.image())
 		s.hold(h, rec, after(now, hold))
 		return p, lease.OK
 	}

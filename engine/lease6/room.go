@@ -4,7 +4,6 @@ package lease6
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"xdhcp/internal/hugepage"
 )
@@ -28,29 +27,6 @@ const (
 
 // parts are views of what is known about a client.
 type parts [numParts][]byte
-
-// of makes v what the table keeps of a client.
-func (v *parts) of(c *Client) {
-	v[partDUID], v[partLinkLayer], v[partPeer], v[partInterfaceID] = c.DUID, c.LinkLayer, c.Peer, c.InterfaceID
-	v[partRemoteID], v[partSubscriberID], v[partRelayID], v[partHost] = c.RemoteID, c.SubscriberID, c.RelayID, c.Host
-	v.bound()
-}
-
-// bound drops what is too long to be kept.
-func (v *parts) bound() {
-	for i := partInterfaceID; i <= partRelayID; i++ {
-		if len(v[i]) > MaxOther {
-			v[i] = nil
-		}
-	}
-	if len(v[partLinkLayer]) > MaxLinkLayer {
-		v[partLinkLayer] = nil
-	}
-	if !v.peerFits() {
-		v[partPeer] = nil
-	}
-	v[partHost] = v[partHost][:min(len(v[partHost]), MaxHost)]
-}
 
 func (v *parts) peerFits() bool {
 	n := len(v[partPeer])
@@ -93,23 +69,18 @@ func (s *shard) is(rec *record, k *key) bool {
 	return string(s.annex.at(rec.annex)[:len(k.duid)]) == string(k.duid)
 }
 
-// store writes what is known about a client into a record. The views must not be
-// of this record.
-func (s *shard) store(rec *record, v *parts) {
+// store writes what is known about a client into a record: its parts' lengths, and from
+// image as many bytes.
+func (s *shard) store(rec *record, lens *[numParts]uint8, image []byte) {
 	s.drop(rec)
-	n := 0
-	for i, p := range v {
-		rec.lens[i] = uint8(len(p))
-		n += len(p)
-	}
+	rec.lens = *lens
+	n := rec.roomLen()
 	room := rec.room[:]
 	if n > roomLen {
 		rec.annex = s.annex.take(n)
 		room = s.annex.at(rec.annex)
 	}
-	for _, p := range v {
-		room = room[copy(room, p):]
-	}
+	copy(room, image[:n])
 }
 
 // drop forgets what a record knows and frees its room. The index is not touched.
@@ -122,32 +93,40 @@ func (s *shard) drop(rec *record) {
 }
 
 // knows reports whether the record has all that a message says about its client.
-func (s *shard) knows(rec *record, v *parts) bool {
-	room := rec.room[:]
+func (s *shard) knows(rec *record, w *Who) bool {
+	room, image := rec.room[:], w.image()
 	if rec.annex != 0 {
 		room = s.annex.at(rec.annex)
 	}
-	for i := range v {
-		p, n := v[i], int(rec.lens[i])
-		if len(p) > 0 && (len(p) != n || string(p) != string(room[:n])) {
+	if rec.lens == w.lens { // as nearly always
+		return string(room[:len(image)]) == string(image)
+	}
+	for i, n := range w.lens {
+		had := rec.lens[i]
+		if n > 0 && (n != had || string(image[:n]) != string(room[:had])) {
 			return false
 		}
-		room = room[n:]
+		room, image = room[had:], image[n:]
 	}
 	return true
 }
 
 // refresh brings what the record knows about its client up to date.
-func (s *shard) refresh(rec *record, v *parts) {
-	// What stays is a view of what store is about to free.
-	s.scratch = slices.Grow(s.scratch[:0], maxParts)
-	for i, had := range s.parts(rec) {
-		if len(v[i]) == 0 && len(had) > 0 {
-			s.scratch = append(s.scratch, had...)
-			v[i] = s.scratch[len(s.scratch)-len(had):]
+func (s *shard) refresh(rec *record, w *Who) {
+	// Not in place: store frees the room that it is in.
+	merged := s.scratch[:0]
+	var lens [numParts]uint8
+	room, image := s.room(rec), w.image()
+	for i := range lens {
+		had, p := room[:rec.lens[i]], image[:w.lens[i]]
+		room, image = room[len(had):], image[len(p):]
+		if len(p) == 0 {
+			p = had
 		}
+		lens[i] = uint8(len(p))
+		merged = append(merged, p...)
 	}
-	s.store(rec, v)
+	s.store(rec, &lens, merged)
 }
 
 // annex is memory for rooms that do not fit in the record: pages, in them units of

@@ -35,9 +35,9 @@ func (s *shard) count(rec *record, p *pool, by uint32) {
 }
 
 // name makes a record the IA's: found by it, and holding what is known of it.
-func (s *shard) name(r ref, rec *record, k *key, v *parts) {
+func (s *shard) name(r ref, rec *record, k *key, lens *[numParts]uint8, image []byte) {
 	s.untag(r, rec)
-	s.store(rec, v)
+	s.store(rec, lens, image)
 	rec.flags &^= fAccepts
 	rec.scope, rec.iaid, rec.ia = k.scope, k.ia.ID, k.ia.Type
 	rec.tag = k.tag

@@ -101,7 +101,7 @@ type shard struct {
 	probation link
 	loose     link
 	annex     annex
-	scratch   []byte
+	scratch   [maxParts]byte
 	random    *rand.ChaCha8
 	wheel     [wheelSlots]link
 	_         [64]byte

@@ -258,8 +258,10 @@ type Layout struct {
 // an IA with two reserved prefixes needs two.
 type Request struct {
 	Client Client
-	IA     IA
-	Scope  lease.ScopeID
+	// Who is that client, whom Meet has met; nil: the table makes one for itself.
+	Who   *Who
+	IA    IA
+	Scope lease.ScopeID
 	// Layout is the Generation of the Layout whose indices Pools are; 0 is the
 	// one in force.
 	Layout uint32

@@ -71,16 +71,24 @@ type Place struct {
 // Place says what goes with a lease of a client in these classes: lifetimes are
 // those of the first of its classes that has any, of the pool, of the subnet. The
 // part to leave out of a prefix is the reservation's if it is reserved.
-func (p *Policy) Place(s *Subnet, q lease6.Prefix, r *Reservation, in *policy.ClassSet) (at Place) {
+//
+// It is filled in place, as it is asked for with every lease: what is returned by
+// value the compiler stores in small pieces and reads again in large ones, for which
+// the processor has to wait.
+func (p *Policy) Place(at *Place, s *Subnet, q lease6.Prefix, r *Reservation, in *policy.ClassSet) {
+	at.Exclude = lease6.Prefix{}
 	if id, ok := p.PoolOf(s, q); ok {
 		rule := &p.pools[id]
-		at = Place{Subnet: rule.subnet, Options: rule.options, Times: &rule.subnet.Times, Exclude: excluded(q, rule.exclude)}
+		at.Subnet, at.Options, at.Times = rule.subnet, rule.options, &rule.subnet.Times
+		if rule.exclude.Len > q.Len {
+			at.Exclude = excluded(q, rule.exclude)
+		}
 		if rule.times != nil {
 			at.Times = rule.times
 		}
 	} else {
 		sub := p.place(s, q)
-		at = Place{Subnet: sub, Options: sub.Options, Times: &sub.Times}
+		at.Subnet, at.Options, at.Times = sub, sub.Options, &sub.Times
 	}
 	if r != nil && r.has(q) {
 		at.Exclude = excluded(q, r.exclude)
@@ -89,7 +97,6 @@ func (p *Policy) Place(s *Subnet, q lease6.Prefix, r *Reservation, in *policy.Cl
 		both := c.times.And(in)
 		at.Times = c.rules[both.First(0)].times
 	}
-	return at
 }
 
 // place is the subnet of the link of s that a lease belongs to.

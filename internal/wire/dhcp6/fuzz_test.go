@@ -60,7 +60,7 @@ func compareRelays(t *testing.T, b []byte, c *Chain) {
 		if err != nil || g.MsgType != layers.DHCPv6MsgTypeRelayForward {
 			t.Fatalf("level %d: gopacket reads %v, %v", i, g, err)
 		}
-		link, peer := c.LinkAddr(i), c.PeerAddr(i)
+		link, peer := *c.LinkAddr(i), *c.PeerAddr(i)
 		if g.HopCount != c.Hops(i) || !bytes.Equal(g.LinkAddr, link[:]) || !bytes.Equal(g.PeerAddr, peer[:]) {
 			t.Fatalf("level %d: header %v", i, g)
 		}
@@ -192,7 +192,7 @@ func wrapAnything(t *testing.T, c *Chain) {
 	b := buf[:n]
 	for i := range c.N() {
 		g, err := flat(b)
-		link, peer := c.LinkAddr(i), c.PeerAddr(i)
+		link, peer := *c.LinkAddr(i), *c.PeerAddr(i)
 		if err != nil || g.MsgType != layers.DHCPv6MsgTypeRelayReply || g.HopCount != c.Hops(i) ||
 			!bytes.Equal(g.LinkAddr, link[:]) || !bytes.Equal(g.PeerAddr, peer[:]) {
 			t.Fatalf("level %d of the reply: %v, %v", i, g, err)
@@ -304,7 +304,7 @@ func FuzzOthersMessages(f *testing.F) {
 		compareRelays(t, b, &c)
 		for i := range ids { // outermost first here, innermost first there
 			got, _ := c.InterfaceID(c.N() - 1 - i)
-			if link := c.LinkAddr(c.N() - 1 - i); !bytes.Equal(got, ids[i]) || !links[i].Equal(link[:]) {
+			if link := *c.LinkAddr(c.N() - 1 - i); !bytes.Equal(got, ids[i]) || !links[i].Equal(link[:]) {
 				t.Fatalf("relay %d: % x, % x", i, got, link)
 			}
 		}
@@ -409,7 +409,7 @@ func FuzzWriter(f *testing.F) {
 			for i, r := 0, d; r.IsRelay(); i++ {
 				x := r.(*dhcpv6.RelayMessage)
 				id, _ := c.InterfaceID(i)
-				link, peer := c.LinkAddr(i), c.PeerAddr(i)
+				link, peer := *c.LinkAddr(i), *c.PeerAddr(i)
 				if x.Type() != dhcpv6.MessageTypeRelayReply || x.HopCount != c.Hops(i) || !x.LinkAddr.Equal(link[:]) || !x.PeerAddr.Equal(peer[:]) ||
 					!bytes.Equal(x.Options.InterfaceID(), id) {
 					t.Fatalf("level %d: %v", i, x)

@@ -79,6 +79,20 @@ func (w *Leases) Next(l *Lease) bool {
 	return ok && parseLease(w.code, data, l)
 }
 
+// NextAddr is Next for who wants only the address and its length; addr has 16 bytes.
+func (w *Leases) NextAddr() (addr []byte, length uint8, ok bool) {
+	data, rest, ok := w.rest.Find(w.code)
+	w.rest = rest
+	switch {
+	case !ok:
+	case w.code == OptIAAddr && len(data) >= lenIAAddr:
+		return data[:16], 128, true
+	case w.code == OptIAPrefix && len(data) >= lenIAPrefix && data[8] <= 128:
+		return data[9:25], data[8], true
+	}
+	return nil, 0, false
+}
+
 func parseLease(code uint16, data []byte, l *Lease) bool {
 	if code == OptIAAddr {
 		if len(data) < lenIAAddr {

@@ -236,3 +236,18 @@ func (o *Options) IA(m Msg, i int) IA {
 	ia, _ := ParseIA(uint16(r.code), m[r.off:end:end])
 	return ia
 }
+
+// Walk is what IA says in short, without the times: the kind and IAID of the i-th IA,
+// and a walk through its leases.
+func (o *Options) Walk(m Msg, i int) (code uint16, id uint32, w Leases) {
+	r := &o.ias[i]
+	data := m[r.off : int(r.off)+int(r.len)]
+	fixed, lease := lenIA, uint16(OptIAAddr)
+	switch r.code {
+	case OptIATA:
+		fixed = lenIATA
+	case OptIAPD:
+		lease = OptIAPrefix
+	}
+	return uint16(r.code), binary.BigEndian.Uint32(data), Leases{Opts(data[fixed:]), lease}
+}

@@ -139,11 +139,11 @@ func (c *Chain) view(r ref) ([]byte, bool) {
 // Hops is the hop-count of level i.
 func (c *Chain) Hops(i int) uint8 { return c.packet[c.levels[i].head+offHops] }
 
-// LinkAddr is the link-address of level i.
-func (c *Chain) LinkAddr(i int) [16]byte { return [16]byte(c.packet[c.levels[i].head+offLink:]) }
+// LinkAddr is the link-address of level i, in the packet.
+func (c *Chain) LinkAddr(i int) *[16]byte { return (*[16]byte)(c.packet[c.levels[i].head+offLink:]) }
 
 // PeerAddr is the peer-address of level i: of the relay below it, or of the client.
-func (c *Chain) PeerAddr(i int) [16]byte { return [16]byte(c.packet[c.levels[i].head+offPeer:]) }
+func (c *Chain) PeerAddr(i int) *[16]byte { return (*[16]byte)(c.packet[c.levels[i].head+offPeer:]) }
 
 // Opts is all options of level i.
 func (c *Chain) Opts(i int) Opts {
@@ -193,13 +193,13 @@ func (c *Chain) LinkLayerOpt() ([]byte, bool) {
 // has it: the innermost link-address that is not zero (RFC 8415 §13.1, and §19.1.2
 // for relays that leave it zero; RFC 6221 §5.2 for lightweight ones). ok is false
 // if there is none: then the client is on the link that the packet came from.
-func (c *Chain) Link() (addr [16]byte, level int, ok bool) {
+func (c *Chain) Link() (addr *[16]byte, level int, ok bool) {
 	for i := int(c.n) - 1; i >= 0; i-- {
-		if addr = c.LinkAddr(i); addr != [16]byte{} {
+		if addr = c.LinkAddr(i); *addr != [16]byte{} {
 			return addr, i, true
 		}
 	}
-	return addr, 0, false
+	return nil, 0, false
 }
 
 // ReplyPort is the UDP port that the reply goes to, given the source port of

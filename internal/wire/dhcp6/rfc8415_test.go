@@ -5,6 +5,7 @@ package dhcp6
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -533,4 +534,48 @@ func TestS21Lengths(t *testing.T) {
 		row{"authentication of 10 bytes", msg(1, clientID, opt(11, make([]byte, 10)...)), frame.BadOption},
 		row{"FQDN without flags", msg(1, clientID, opt(39)), frame.BadOption},
 	)
+}
+
+// The short views of IAs, leases and relays say what the long ones say.
+func TestShortViews(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for n := range 2000 {
+		var b [512]byte
+		w := NewMessage(b[:], Solicit, 1)
+		for i := range uint32(3) {
+			code := []uint16{OptIANA, OptIATA, OptIAPD}[rnd.IntN(3)]
+			m := w.OpenIA(code, i+10*uint32(n), 1, 2)
+			for range rnd.IntN(3) {
+				addr := [16]byte{0x20, 1, 15: byte(rnd.Uint32())}
+				if rnd.IntN(2) == 0 {
+					w.PutPrefix(addr, byte(rnd.IntN(129)), 3, 4)
+				} else {
+					w.PutAddr(addr, 3, 4)
+				}
+			}
+			w.Close(m)
+		}
+		size, _ := w.End()
+		msg := Msg(b[:size])
+		var o Options
+		if why := o.Scan(msg); why != frame.OK {
+			t.Fatal(why)
+		}
+		for i := range o.NumIAs() {
+			ia := o.IA(msg, i)
+			code, id, leases := o.Walk(msg, i)
+			if code != ia.Code || id != ia.ID {
+				t.Fatalf("IA %d: %d, %d; want %d, %d", i, code, id, ia.Code, ia.ID)
+			}
+			var l Lease
+			for long := ia.Leases(); long.Next(&l); {
+				if addr, bits, ok := leases.NextAddr(); !ok || [16]byte(addr) != l.Addr || bits != l.Len {
+					t.Fatalf("IA %d: % x/%d, %v; want % x/%d", i, addr, bits, ok, l.Addr, l.Len)
+				}
+			}
+			if addr, _, ok := leases.NextAddr(); ok {
+				t.Fatalf("IA %d: % x is one too many", i, addr)
+			}
+		}
+	}
 }

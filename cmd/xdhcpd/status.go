@@ -64,6 +64,7 @@ func printStatus(out io.Writer, st *control.Status, now time.Time) error {
 				how = "copy: " + q.Why
 			}
 			fmt.Fprintf(w, "  queue %d\t%s\n", q.ID, how)
+			printLosses(w, &q.Rings)
 		}
 		for _, name := range slices.Sorted(maps.Keys(i.Steering)) {
 			if n := i.Steering[name]; n > 0 {

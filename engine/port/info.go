@@ -5,6 +5,7 @@ package port
 import (
 	"xdhcp/bpf"
 	"xdhcp/engine/worker"
+	"xdhcp/engine/xsk"
 )
 
 // State is what a port is doing.
@@ -34,7 +35,7 @@ type QueueInfo struct {
 	ZeroCopy bool   `json:"zero_copy"`
 	Why      string `json:"why,omitempty"` // why not zero-copy
 	// Rings counts what the socket and the kernel saw.
-	Rings any `json:"rings"`
+	Rings xsk.Stats `json:"rings"`
 }
 
 // Info tells the port's state now. Any goroutine may ask.

@@ -61,7 +61,7 @@ func (p *Port) open(s *serving, facts Facts) error {
 		}
 		s.queues = append(s.queues, queue{id: id, socket: socket, worker: worker.New(worker.Options{
 			Batch: batch, Socket: socket, Handler: p.o.Handler(), Journal: p.o.Journal, Punter: p.o.Punter,
-			Clock: p.o.Clock, Busy: p.o.Busy, ParkFrames: p.o.Frames / 4 * 3,
+			Clock: p.o.Clock, Busy: p.o.Busy, ParkFrames: p.o.Frames / 4 * 3, Backlog: p.o.Frames / 4,
 		})})
 	}
 	s.steering = p.steering()

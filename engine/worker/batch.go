@@ -10,7 +10,7 @@ import (
 
 // handle takes one batch of received frames through steps 2 to 4.
 func (w *Worker) handle(rx []frame.Frame, now time.Time) {
-	w.o.Handler.Begin(now, w.pressure(now))
+	w.o.Handler.Begin(now, w.pressure(now, len(rx)))
 	w.o.Handler.Prepare(rx)
 	nTx, nFree := 0, 0
 	for i := range rx {
@@ -50,15 +50,15 @@ func (w *Worker) handle(rx []frame.Frame, now time.Time) {
 	}
 }
 
-// pressure is how much the parking lot lets us take on.
-func (w *Worker) pressure(now time.Time) Pressure {
-	n := w.lot.len()
+// pressure is how much the parking lot and the frames behind a batch of n let us
+// take on.
+func (w *Worker) pressure(now time.Time, n int) Pressure {
+	parked := w.lot.len()
 	switch {
-	case n == 0:
-		return Calm
-	case n+BatchSize > w.o.ParkFrames:
+	case parked > 0 && parked+BatchSize > w.o.ParkFrames:
 		return ShedAll
-	case n > w.o.ParkFrames/2, now.Sub(w.lot.head().since) > w.o.ParkAge:
+	case parked > w.o.ParkFrames/2, parked > 0 && now.Sub(w.lot.head().since) > w.o.ParkAge,
+		n == BatchSize && w.o.Socket.Waiting() > w.o.Backlog: // a batch that is not full was all there was
 		return ShedNew
 	}
 	return Calm

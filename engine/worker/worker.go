@@ -23,6 +23,12 @@
 // but never memory: above half of the bound the handler sheds DISCOVERs, at the
 // bound everything, and a frame parked for longer than a client waits is freed.
 //
+// Overload. What a full receive ring loses, it loses blindly: as many REQUESTs as
+// DISCOVERs, and each lost REQUEST wastes the exchange before it. So when more frames
+// wait in the ring than Backlog, the handler sheds DISCOVERs, which costs a part of
+// what answering does, until fewer wait. The ring then holds a few milliseconds of
+// work at any offered load, and nobody is answered who has given up long ago.
+//
 // Wake-ups are not lost: the journal publishes what is durable and then calls
 // Wake; a Wake that comes between the worker's look at the lot and its Wait ends
 // that Wait at once.
@@ -85,6 +91,8 @@ type Journal interface {
 type Socket interface {
 	// Recv fills fs with received frames and returns how many; it never waits.
 	Recv(fs []frame.Frame) int
+	// Waiting is how many received frames Recv has not taken yet.
+	Waiting() int
 	// Send takes frames for transmission and returns how many it took.
 	Send(fs []frame.Frame) int
 	// Free takes back frames that are not transmitted.
@@ -123,12 +131,16 @@ type Options struct {
 	// ParkAge is the age of the oldest parked frame from which new exchanges
 	// are shed; 0 means one second, when a reply has lost half of its time.
 	ParkAge time.Duration
+	// Backlog is how many frames may wait behind a batch before new exchanges are
+	// shed; 0 means 2048. Well below the number of frames of the socket.
+	Backlog int
 	// Clock returns the time; nil means time.Now.
 	Clock func() time.Time
 }
 
 const (
 	defaultParkFrames = 4096
+	defaultBacklog    = 2048
 	// staleAfter is when a client has given up on its request and sent another:
 	// RFC 2131 §4.1 retransmits first after 4 s less a second of jitter, and
 	// clients in the field after less.
@@ -155,6 +167,9 @@ type Worker struct {
 func New(o Options) *Worker {
 	if o.ParkFrames == 0 {
 		o.ParkFrames = defaultParkFrames
+	}
+	if o.Backlog == 0 {
+		o.Backlog = defaultBacklog
 	}
 	if o.ParkAge == 0 {
 		o.ParkAge = staleAfter / 2

@@ -5,6 +5,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +35,8 @@ func (s *fakeSocket) Recv(fs []frame.Frame) int {
 	s.inbox = s.inbox[n:]
 	return n
 }
+
+func (s *fakeSocket) Waiting() int { return len(s.inbox) }
 
 func (s *fakeSocket) Send(fs []frame.Frame) int {
 	n := len(fs)
@@ -250,6 +253,19 @@ func TestAFailedJournalEmptiesTheLot(t *testing.T) {
 	equal(t, "freed", b.sock.freed, []uint64{1})
 	if got := b.Counters.Reason(frame.NotDurable); got != 1 {
 		t.Errorf("not_durable = %d, want 1", got)
+	}
+}
+
+// More behind a batch than Backlog: new exchanges are shed until there is less.
+func TestPressureGrowsWithTheBacklog(t *testing.T) {
+	b := setUp(Options{Backlog: 2 * BatchSize})
+	b.sock.inbox = frames(slices.Repeat([]frame.Verdict{frame.Reply}, 5*BatchSize)...)
+	for range 5 {
+		b.mustTurn(t)
+	}
+	want := []Pressure{ShedNew, ShedNew, Calm, Calm, Calm}
+	if !slices.Equal(b.handler.pressure, want) {
+		t.Errorf("pressure by batch %v, want %v", b.handler.pressure, want)
 	}
 }
 

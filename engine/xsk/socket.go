@@ -120,6 +120,14 @@ func (s *Socket) Recv(fs []frame.Frame) int {
 	return taken
 }
 
+// Waiting is how many received frames Recv has not taken yet.
+func (s *Socket) Waiting() int {
+	if s.closed {
+		return 0
+	}
+	return int(s.rx.ready(uint32(len(s.rx.slots))))
+}
+
 // Alloc takes up to len(fs) frames out of the reserve, to send packets that
 // answer none, and returns how many. Data is empty; its capacity is that of a
 // received frame. An empty reserve is filled again by Recv, Flush and Wait with

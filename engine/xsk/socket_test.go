@@ -206,8 +206,14 @@ func TestRecvHandsOutNoMoreThanAsked(t *testing.T) {
 		k.receive(packet(i))
 	}
 	batch := make([]frame.Frame, 3)
+	if n := s.Waiting(); n != 5 {
+		t.Errorf("before Recv, Waiting = %d", n)
+	}
 	if n := s.Recv(batch); n != 3 {
 		t.Errorf("first Recv = %d", n)
+	}
+	if n := s.Waiting(); n != 2 {
+		t.Errorf("after it, Waiting = %d", n)
 	}
 	s.Free(batch)
 	if n := s.Recv(batch); n != 2 || string(batch[1].Data) != string(packet(4)) {

@@ -168,7 +168,7 @@ func TestTwoQueues(t *testing.T) {
 		t.Fatalf("%d queues are served, want 2", len(queues))
 	}
 	for _, q := range queues {
-		if got := q.Rings.(map[string]any)["Received"].(float64); got == 0 {
+		if q.Rings.Received == 0 {
 			t.Errorf("queue %d received nothing", q.ID)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // updatesNames says whether names are put into the DNS.
 func updatesNames(cfg *config.Config) bool { return len(cfg.DDNS.Zones) > 0 }
 
-// fqdn says how option 81 is answered: that of what engine/ddns does.
+// fqdn says how options 81 and 39 (DHCPv6) are answered: that of what engine/ddns does.
 func fqdn(cfg *config.Config) policy.FQDNSpec {
 	on := updatesNames(cfg)
 	return policy.FQDNSpec{
@@ -36,7 +36,7 @@ func (s *server) newDDNS(cfg *config.Config) *ddns.Updater {
 		}
 		c.Zones = append(c.Zones, zone)
 	}
-	return ddns.New(c, s.table, s.journal.Clock().Now, s.log)
+	return ddns.New(c, s.table, s.table6, s.journal.Clock().Now, s.log)
 }
 
 // namesBehind bounds the changes that wait to be looked at.

@@ -25,29 +25,38 @@ const (
 	offDUID      = 5
 )
 
+// An identity is what tells clients apart in the DNS: identifier type and identifier
+// (RFC 4701 §3.3).
+type identity struct {
+	typ uint16
+	id  []byte
+}
+
+// identity4 is that of an IPv4 lease. §3.3: the DUID where the client identifier has
+// one, else the client identifier, else htype and chaddr.
+func identity4(e *lease.Entry) identity {
+	switch {
+	case len(e.ClientID) > offDUID && e.ClientID[0] == clientIDType:
+		return identity{dhcidDUID, e.ClientID[offDUID:]}
+	case len(e.ClientID) > 0:
+		return identity{dhcidClientID, e.ClientID}
+	}
+	return identity{dhcidHW, append([]byte{e.HType}, e.HW...)}
+}
+
 // dhcid is the digest of a client and its name, as the record holds it in base64
 // (RFC 4701 §3.3): the identifier type, the digest type, and SHA-256 of the
 // identifier and the name in canonical wire form (§3.5: lower case, no compression).
-//
-// §3.3: the DUID where the client identifier has one, else the client identifier,
-// else htype and chaddr.
-func dhcid(e *lease.Entry, fqdn string) string {
-	typ, id := uint16(dhcidHW), append([]byte{e.HType}, e.HW...)
-	switch {
-	case len(e.ClientID) > offDUID && e.ClientID[0] == clientIDType:
-		typ, id = dhcidDUID, e.ClientID[offDUID:]
-	case len(e.ClientID) > 0:
-		typ, id = dhcidClientID, e.ClientID
-	}
+func (i identity) dhcid(fqdn string) string {
 	var wire [256]byte
 	n, err := dns.PackDomainName(dns.CanonicalName(fqdn), wire[:], 0, nil, false)
 	if err != nil {
 		return "" // not reached: names are proved when they are taken from the lease
 	}
 	h := sha256.New()
-	h.Write(id)
+	h.Write(i.id)
 	h.Write(wire[:n])
-	out := binary.BigEndian.AppendUint16(nil, typ)
+	out := binary.BigEndian.AppendUint16(nil, i.typ)
 	out = append(out, dhcidSHA256)
 	return base64.StdEncoding.EncodeToString(h.Sum(out))
 }

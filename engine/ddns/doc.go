@@ -21,13 +21,18 @@
 // A lease's host name says by its dots what is to be done with it; policy.FQDN.Record
 // writes it so when the lease is granted, into the same journaled change:
 //
-//	pc.example.net.   we keep the address record (A) and the pointer (PTR)
-//	pc.example.net    the client keeps its A (RFC 4702 §3.3), we the PTR
+//	pc.example.net.   we keep the address record (A, AAAA) and the pointer (PTR)
+//	pc.example.net    the client keeps its address record (RFC 4702 §3.3), we the PTR
 //	pc                nothing
+//
+// For IPv6 it is policy6.FQDN.Record. A client of both families has one name and one
+// DHCID if its client identifier of IPv4 has its DUID in it (RFC 4361); otherwise the
+// family that comes second finds the name in use by another client. Under a name a
+// client has one IPv4 address, and as many of IPv6 as it has leases.
 //
 // # Order, and what it is good for
 //
-// Names are added A first and PTR last, and removed A first and PTR last. So a PTR
+// Names are added A (or AAAA) first and PTR last, and removed A first and PTR last. So a PTR
 // that says what the table says means that all is done, and one query tells; a PTR
 // that says something else is the work that is left, and its name is the one to
 // remove. That is how a restart finds what an earlier process did not finish.

@@ -16,6 +16,7 @@ import (
 	"github.com/miekg/dns"
 
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 )
 
 // named runs BIND with the two zones of these tests on a loopback port, and returns
@@ -63,7 +64,7 @@ func runNamed(t *testing.T, bin string) (addr string, ok bool) {
 controls { };
 key "%[3]s" { algorithm %[4]s; secret "%[5]s"; };
 `, dir, port, tsig.Name, tsig.Algorithm, tsig.Secret)
-	for _, z := range []string{"example.net", "2.0.192.in-addr.arpa"} {
+	for _, z := range []string{"example.net", "2.0.192.in-addr.arpa", zone6} {
 		zone := "$TTL 60\n@ IN SOA ns.example.net. root.example.net. 1 60 60 60 60\n@ IN NS ns.example.net.\n"
 		if z == "example.net" {
 			zone += "ns IN A 127.0.0.1\nwww IN A 198.51.100.1\n"
@@ -132,7 +133,7 @@ func TestNamed(t *testing.T) {
 		var got []string
 		for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 			got = got[:0]
-			for _, typ := range []uint16{dns.TypeA, dns.TypeDHCID, dns.TypePTR} {
+			for _, typ := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeDHCID, dns.TypePTR} {
 				m := new(dns.Msg).SetQuestion(name, typ)
 				a, _, err := (&dns.Client{Timeout: patience}).Exchange(m, addr)
 				if err != nil {
@@ -152,7 +153,7 @@ func TestNamed(t *testing.T) {
 	}
 	id := func(n byte, name string) string {
 		c := client1(n)
-		return "DHCID " + dhcid(&lease.Entry{HType: c.HType, HW: c.HW}, name)
+		return "DHCID " + identity4(&lease.Entry{HType: c.HType, HW: c.HW}).dhcid(name)
 	}
 	r.grant(1, "192.0.2.10", "pc.example.net.")
 	want(pointer10, id(1, "pc.example.net."), "PTR pc.example.net.")
@@ -168,6 +169,21 @@ func TestNamed(t *testing.T) {
 	r.release(1, "192.0.2.11")
 	want("pc.example.net.")
 	want("11.2.0.192.in-addr.arpa.")
+
+	na := lease6.IA{Type: lease6.NA, ID: 1}
+	id6 := "DHCID " + identity{dhcidDUID, duid6(1)}.dhcid("six.example.net.")
+	r.grant6(duid6(1), na, "2001:db8::10", "six.example.net.")
+	want(pointer6("2001:db8::10"), id6, "PTR six.example.net.")
+	want("six.example.net.", "AAAA 2001:db8::10", id6)
+	r.grant6(duid6(2), na, "2001:db8::12", "six.example.net.")
+	eventually(t, "three conflicts", func() bool { return r.u.Stats().Conflicts == 3 })
+	r.grant6(duid6(1), na, "2001:db8::11", "six.example.net.")
+	want(pointer6("2001:db8::11"), id6, "PTR six.example.net.")
+	r.release6(duid6(1), na, "2001:db8::10")
+	want("six.example.net.", "AAAA 2001:db8::11", id6)
+	r.release6(duid6(1), na, "2001:db8::11")
+	want("six.example.net.")
+	want(pointer6("2001:db8::11"))
 	r.idle()
 	if st := r.u.Stats(); st.Failures != 0 || st.GivenUp != 0 {
 		t.Errorf("%+v", st)

@@ -5,10 +5,9 @@ package ddns
 import (
 	"container/heap"
 	"context"
+	"net/netip"
 	"sync"
 	"time"
-
-	"xdhcp/engine/lease"
 )
 
 // queue is the addresses that have something to do, each once, by the time at which
@@ -17,7 +16,7 @@ type queue struct {
 	limit int
 
 	mu   sync.Mutex
-	jobs map[lease.IP4]*job
+	jobs map[netip.Addr]*job
 	due  dueHeap // those that are not in work
 	// changed is closed, and replaced, when something may have become possible: a
 	// job is due earlier, or there is room.
@@ -25,7 +24,7 @@ type queue struct {
 }
 
 type job struct {
-	addr  lease.IP4
+	addr  netip.Addr
 	due   time.Time
 	tries int
 	at    int // in the heap; -1: in work
@@ -33,7 +32,7 @@ type job struct {
 }
 
 func newQueue(limit int) *queue {
-	return &queue{limit: limit, jobs: map[lease.IP4]*job{}, changed: make(chan struct{})}
+	return &queue{limit: limit, jobs: map[netip.Addr]*job{}, changed: make(chan struct{})}
 }
 
 // stir wakes all who wait. q is locked.
@@ -44,7 +43,7 @@ func (q *queue) stir() {
 
 // add puts an address into the queue, to be done at once; false: it is full. What
 // has failed before is new with its new lease.
-func (q *queue) add(addr lease.IP4, now time.Time) bool {
+func (q *queue) add(addr netip.Addr, now time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if j := q.jobs[addr]; j != nil {

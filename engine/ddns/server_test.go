@@ -26,6 +26,7 @@ type nameServer struct {
 	deaf    bool
 	updates int
 	queries int
+	tcp     int // of all messages
 	changed *sync.Cond
 }
 
@@ -41,9 +42,24 @@ func newNameServer(t testing.TB, key *Key, zones ...string) *nameServer {
 		t.Fatal(err)
 	}
 	s.addr = pc.LocalAddr().String()
-	srv := &dns.Server{PacketConn: pc, Handler: s}
-	if key != nil {
-		srv.TsigSecret = map[string]string{dns.CanonicalName(key.Name): key.Secret}
+	s.run(&dns.Server{PacketConn: pc})
+	return s
+}
+
+// overTCP has it listen on TCP as well, at the same address.
+func (s *nameServer) overTCP() {
+	s.t.Helper()
+	l, err := net.Listen("tcp", s.addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.run(&dns.Server{Listener: l})
+}
+
+func (s *nameServer) run(srv *dns.Server) {
+	srv.Handler = s
+	if s.key != nil {
+		srv.TsigSecret = map[string]string{dns.CanonicalName(s.key.Name): s.key.Secret}
 	}
 	srv.MsgAcceptFunc = func(dns.Header) dns.MsgAcceptAction { return dns.MsgAccept }
 	started := make(chan struct{})
@@ -51,13 +67,12 @@ func newNameServer(t testing.TB, key *Key, zones ...string) *nameServer {
 	done := make(chan error, 1)
 	go func() { done <- srv.ActivateAndServe() }()
 	<-started
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		if err := srv.Shutdown(); err != nil {
-			t.Error(err)
+			s.t.Error(err)
 		}
 		<-done
 	})
-	return s
 }
 
 // ServeDNS answers queries and updates.
@@ -67,6 +82,9 @@ func (s *nameServer) ServeDNS(w dns.ResponseWriter, m *dns.Msg) {
 	defer s.changed.Broadcast()
 	if s.deaf {
 		return
+	}
+	if w.RemoteAddr().Network() == "tcp" {
+		s.tcp++
 	}
 	r := new(dns.Msg).SetReply(m)
 	switch {
@@ -209,6 +227,12 @@ func (s *nameServer) counts() (updates, queries int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.updates, s.queries
+}
+
+func (s *nameServer) tcpMessages() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tcp
 }
 
 func (s *nameServer) behave(refuse int, deaf bool) {

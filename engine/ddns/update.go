@@ -7,11 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/miekg/dns"
-
-	"xdhcp/engine/lease"
 )
 
 // errConflict means that the name belongs to somebody else (RFC 4703 §5.3.3).
@@ -31,16 +30,24 @@ func (r *refusal) Error() string {
 // client speaks to DNS servers.
 type client struct{ timeout time.Duration }
 
-// ask sends a message, signed where the zone has a key, over UDP, and once more over
-// TCP where the answer did not fit.
+// maxUDP is how long a message over UDP may be (RFC 1035 §4.2.1); maxMAC is the longest
+// signature of TSIG, which is not yet in a message that is measured.
+const maxUDP, maxMAC = 512, 64
+
+// ask sends a message, signed where the zone has a key, over UDP if it fits, and once
+// more over TCP where the answer did not fit (RFC 2136 §2.1).
 func (c *client) ask(ctx context.Context, z *Zone, m *dns.Msg) (*dns.Msg, error) {
 	cl := dns.Client{Timeout: c.timeout}
+	m.Compress = true // names in ip6.arpa are long
 	if k := z.Key; k != nil {
 		cl.TsigSecret = map[string]string{k.Name: k.Secret}
 		m.SetTsig(k.Name, k.Algorithm, 300, time.Now().Unix())
 	}
+	if m.Len()+maxMAC > maxUDP {
+		cl.Net = "tcp"
+	}
 	r, _, err := cl.ExchangeContext(ctx, m, z.Server)
-	if err == nil && r.Truncated {
+	if err == nil && r.Truncated && cl.Net == "" {
 		cl.Net = "tcp"
 		if k := z.Key; k != nil {
 			m.Extra = nil
@@ -64,7 +71,7 @@ func (c *client) update(ctx context.Context, z *Zone, m *dns.Msg) (int, error) {
 }
 
 // pointer asks what the pointer of an address is; empty: there is none.
-func (c *client) pointer(ctx context.Context, z *Zone, addr lease.IP4) (string, error) {
+func (c *client) pointer(ctx context.Context, z *Zone, addr netip.Addr) (string, error) {
 	m := new(dns.Msg)
 	m.SetQuestion(reverse(addr), dns.TypePTR)
 	m.RecursionDesired = false
@@ -87,9 +94,12 @@ func header(name string, typ uint16, ttl uint32) dns.RR_Header {
 	return dns.RR_Header{Name: name, Rrtype: typ, Class: dns.ClassINET, Ttl: ttl}
 }
 
-func aRecord(name string, addr lease.IP4, ttl uint32) dns.RR {
-	b := addr.As4()
-	return &dns.A{Hdr: header(name, dns.TypeA, ttl), A: net.IP(b[:])}
+// addrRecord is an A or an AAAA.
+func addrRecord(name string, addr netip.Addr, ttl uint32) dns.RR {
+	if addr.Is4() {
+		return &dns.A{Hdr: header(name, dns.TypeA, ttl), A: net.IP(addr.AsSlice())}
+	}
+	return &dns.AAAA{Hdr: header(name, dns.TypeAAAA, ttl), AAAA: net.IP(addr.AsSlice())}
 }
 
 func idRecord(name, id string, ttl uint32) dns.RR {
@@ -106,12 +116,12 @@ func bare(name string, typ uint16) []dns.RR {
 const attempts = 3
 
 // addForward is RFC 4703 §5.3.
-func (c *client) addForward(ctx context.Context, z *Zone, name, id string, addr lease.IP4, ttl uint32) error {
+func (c *client) addForward(ctx context.Context, z *Zone, name, id string, addr netip.Addr, ttl uint32) error {
 	for range attempts {
 		// §5.3.1: "a prerequisite the assertion that the FQDN does not exist".
 		m := new(dns.Msg).SetUpdate(z.Name)
 		m.NameNotUsed(bare(name, dns.TypeANY))
-		m.Insert([]dns.RR{aRecord(name, addr, ttl), idRecord(name, id, ttl)})
+		m.Insert([]dns.RR{addrRecord(name, addr, ttl), idRecord(name, id, ttl)})
 		code, err := c.update(ctx, z, m)
 		switch {
 		case err != nil:
@@ -123,12 +133,15 @@ func (c *client) addForward(ctx context.Context, z *Zone, name, id string, addr 
 		}
 		// §5.3.2: "The first prerequisite is that the FQDN exists. The second is
 		// that the desired FQDN has attached to it a DHCID RR whose contents match".
-		// A client has one IPv4 address; its AAAA records are others' business.
+		// A client has one IPv4 address under a name, and may have several of IPv6; those
+		// that it has no more are removed when their leases end.
 		m = new(dns.Msg).SetUpdate(z.Name)
 		m.NameUsed(bare(name, dns.TypeANY))
 		m.Used([]dns.RR{idRecord(name, id, 0)})
-		m.RemoveRRset([]dns.RR{aRecord(name, addr, 0)})
-		m.Insert([]dns.RR{aRecord(name, addr, ttl)})
+		if addr.Is4() {
+			m.RemoveRRset([]dns.RR{addrRecord(name, addr, 0)})
+		}
+		m.Insert([]dns.RR{addrRecord(name, addr, ttl)})
 		code, err = c.update(ctx, z, m)
 		switch {
 		case err != nil:
@@ -145,7 +158,7 @@ func (c *client) addForward(ctx context.Context, z *Zone, name, id string, addr 
 }
 
 // addPointer is RFC 4703 §5.4.
-func (c *client) addPointer(ctx context.Context, z *Zone, name, id string, addr lease.IP4, ttl uint32) error {
+func (c *client) addPointer(ctx context.Context, z *Zone, name, id string, addr netip.Addr, ttl uint32) error {
 	at := reverse(addr)
 	m := new(dns.Msg).SetUpdate(z.Name)
 	m.RemoveRRset(bare(at, dns.TypePTR))
@@ -156,7 +169,7 @@ func (c *client) addPointer(ctx context.Context, z *Zone, name, id string, addr 
 
 // removePointer is RFC 4703 §5.5: "The server's UPDATE request SHOULD assert that the
 // domain name (PTRDNAME field) in the PTR record matches the FQDN of the client".
-func (c *client) removePointer(ctx context.Context, z *Zone, name string, addr lease.IP4) error {
+func (c *client) removePointer(ctx context.Context, z *Zone, name string, addr netip.Addr) error {
 	at := reverse(addr)
 	m := new(dns.Msg).SetUpdate(z.Name)
 	m.Used([]dns.RR{&dns.PTR{Hdr: header(at, dns.TypePTR, 0), Ptr: name}})
@@ -166,7 +179,7 @@ func (c *client) removePointer(ctx context.Context, z *Zone, name string, addr l
 
 // removeForward is RFC 4703 §5.5, in its two steps. Without an id any DHCID will do;
 // see the package's doc.
-func (c *client) removeForward(ctx context.Context, z *Zone, name, id string, addr lease.IP4) error {
+func (c *client) removeForward(ctx context.Context, z *Zone, name, id string, addr netip.Addr) error {
 	ours := func(m *dns.Msg) {
 		if id != "" {
 			m.Used([]dns.RR{idRecord(name, id, 0)})
@@ -176,7 +189,7 @@ func (c *client) removeForward(ctx context.Context, z *Zone, name, id string, ad
 	}
 	m := new(dns.Msg).SetUpdate(z.Name)
 	ours(m)
-	m.Remove([]dns.RR{aRecord(name, addr, 0)})
+	m.Remove([]dns.RR{addrRecord(name, addr, 0)})
 	code, err := c.update(ctx, z, m)
 	switch {
 	case err != nil:

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 )
 
 // Feed is what has become durable: journal.Feed.
@@ -36,7 +38,7 @@ type Stats struct {
 type Updater struct {
 	c     Config
 	zones zones
-	table *lease.Table
+	table leases
 	clock func() lease.Time
 	log   *slog.Logger
 	dns   client
@@ -47,11 +49,11 @@ type Updater struct {
 	added, removed, conflicts, noZone, failures, givenUp, dropped, walks atomic.Uint64
 }
 
-// New makes an updater; clock is the time of leases.
-func New(c Config, table *lease.Table, clock func() lease.Time, log *slog.Logger) *Updater {
+// New makes an updater for the leases of both tables; clock is the time of leases.
+func New(c Config, table *lease.Table, table6 *lease6.Table, clock func() lease.Time, log *slog.Logger) *Updater {
 	c = c.orDefault()
 	u := &Updater{
-		c: c, zones: newZones(c.Zones), table: table, clock: clock, log: log, dns: client{c.Timeout},
+		c: c, zones: newZones(c.Zones), table: leases{table, table6}, clock: clock, log: log, dns: client{c.Timeout},
 		queue: newQueue(c.Queue), walk: make(chan struct{}, 1),
 	}
 	return u
@@ -87,8 +89,8 @@ func (u *Updater) Run(ctx context.Context, feed Feed) {
 			if err != nil {
 				break // not reached: the journal holds whole changes
 			}
-			if c, err := lease.ParseChange(rec); err == nil {
-				u.note(&c)
+			if n, ok := parseNews(rec); ok {
+				u.note(&n)
 			}
 			changes = rest
 		}
@@ -97,16 +99,16 @@ func (u *Updater) Run(ctx context.Context, feed Feed) {
 
 // note looks at one change. A renewal changes no name; of the other changes only
 // those count whose lease has a name or had one.
-func (u *Updater) note(c *lease.Change) {
+func (u *Updater) note(n *news) {
 	switch {
-	case c.Op == lease.OpRenew:
+	case n.op == lease.OpRenew:
 		return
-	case c.Op == lease.OpGrant && targetOf(c.Host).name != "":
-		u.named.add(c.Addr)
-	case !u.named.has(c.Addr):
+	case n.op == lease.OpGrant && targetOf(n.host).name != "":
+		u.named.add(n.addr)
+	case !u.named.has(n.addr):
 		return
 	}
-	if !u.queue.add(c.Addr, time.Now()) {
+	if !u.queue.add(n.addr, time.Now()) {
 		u.dropped.Add(1)
 		u.again()
 	}
@@ -132,7 +134,7 @@ func (u *Updater) walker(ctx context.Context) {
 		if !u.queue.room(ctx) {
 			return
 		}
-		put := func(addr lease.IP4) bool {
+		put := func(addr netip.Addr) bool {
 			for !u.queue.add(addr, time.Now()) {
 				if !u.queue.room(ctx) {
 					return false
@@ -140,12 +142,12 @@ func (u *Updater) walker(ctx context.Context) {
 			}
 			return true
 		}
-		u.table.Each(func(e *lease.Entry) bool {
-			if targetOf(e.Host).name == "" {
+		u.table.each(func(addr netip.Addr, host []byte) bool {
+			if targetOf(host).name == "" {
 				return ctx.Err() == nil
 			}
-			u.named.add(e.Addr)
-			return put(e.Addr)
+			u.named.add(addr)
+			return put(addr)
 		})
 		u.named.each(put) // those whose record no longer says so
 		u.walks.Add(1)
@@ -187,14 +189,14 @@ func (u *Updater) pause(tries int) time.Duration {
 }
 
 // settle makes the DNS say what the table says about an address.
-func (u *Updater) settle(ctx context.Context, addr lease.IP4) error {
-	var e lease.Entry
+func (u *Updater) settle(ctx context.Context, addr netip.Addr) error {
 	var want, last target // last: of a lease that is over, and still remembered
-	if u.table.Lookup(addr, &e) {
-		switch t := targetOf(e.Host); {
-		case e.Status == lease.Bound && e.Expires > u.clock():
+	e, ok := u.table.lookup(addr)
+	if ok {
+		switch t := targetOf(e.host); {
+		case e.status == lease.Bound && e.expires > u.clock():
 			want = t
-		case e.Status == lease.Bound, e.Status == lease.Expired, e.Status == lease.Released:
+		case e.status == lease.Bound, e.status == lease.Expired, e.status == lease.Released:
 			last = t
 		}
 	}
@@ -227,14 +229,14 @@ func (u *Updater) settle(ctx context.Context, addr lease.IP4) error {
 
 // removeOld removes the address record of the name that the pointer has, or that the
 // lease had.
-func (u *Updater) removeOld(ctx context.Context, addr lease.IP4, e *lease.Entry, pointer string, last target, reverse bool) error {
+func (u *Updater) removeOld(ctx context.Context, addr netip.Addr, e *entry, pointer string, last target, reverse bool) error {
 	name, id := pointer, ""
 	switch {
 	case last.name != "" && (pointer != "" && same(pointer, last.name) || !reverse):
 		if !last.forward {
-			return nil // its A record is the client's own
+			return nil // its address record is the client's own
 		}
-		name, id = last.name, dhcid(e, last.name)
+		name, id = last.name, e.who.dhcid(last.name)
 	case pointer == "":
 		return nil
 	}
@@ -251,9 +253,9 @@ func (u *Updater) removeOld(ctx context.Context, addr lease.IP4, e *lease.Entry,
 	return nil
 }
 
-func (u *Updater) addNew(ctx context.Context, addr lease.IP4, e *lease.Entry, want target, back *Zone) error {
+func (u *Updater) addNew(ctx context.Context, addr netip.Addr, e *entry, want target, back *Zone) error {
 	u.named.add(addr) // settle of the lease before may just have taken it out
-	id, ttl := dhcid(e, want.name), u.ttl(e)
+	id, ttl := e.who.dhcid(want.name), u.ttl(e)
 	if want.forward {
 		z := u.zones.find(want.name)
 		if z == nil {
@@ -288,71 +290,13 @@ func (u *Updater) addNew(ctx context.Context, addr lease.IP4, e *lease.Entry, wa
 const leastTTL = 600 // RFC 4702 §5: "SHOULD NOT be less than 10 minutes"
 
 // ttl is for how long others may keep the records of a lease.
-func (u *Updater) ttl(e *lease.Entry) uint32 {
+func (u *Updater) ttl(e *entry) uint32 {
 	const longest = 24 * 3600
 	switch {
 	case u.c.TTL != 0:
 		return u.c.TTL
-	case e.Expires == lease.Never:
+	case e.expires == lease.Never:
 		return longest
 	}
-	return min(max(uint32(e.Expires-min(e.CLTT, e.Expires))/3, leastTTL), longest)
-}
-
-// addrSet is a set of addresses: 32 bytes for each /24 that has one.
-type addrSet struct {
-	mu sync.Mutex
-	m  map[lease.IP4]*[4]uint64
-}
-
-func (s *addrSet) add(a lease.IP4) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.m == nil {
-		s.m = map[lease.IP4]*[4]uint64{}
-	}
-	b := s.m[a>>8]
-	if b == nil {
-		b = new([4]uint64)
-		s.m[a>>8] = b
-	}
-	b[a>>6&3] |= 1 << (a & 63)
-}
-
-func (s *addrSet) has(a lease.IP4) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b := s.m[a>>8]
-	return b != nil && b[a>>6&3]>>(a&63)&1 != 0
-}
-
-func (s *addrSet) del(a lease.IP4) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b := s.m[a>>8]
-	if b == nil {
-		return
-	}
-	if b[a>>6&3] &^= 1 << (a & 63); *b == [4]uint64{} {
-		delete(s.m, a>>8)
-	}
-}
-
-// each calls fn with a copy of the members until it says no.
-func (s *addrSet) each(fn func(lease.IP4) bool) {
-	s.mu.Lock()
-	var all []lease.IP4
-	for high, b := range s.m {
-		for i := range lease.IP4(256) {
-			if b[i>>6]>>(i&63)&1 != 0 {
-				all = append(all, high<<8|i)
-			}
-		}
-	}
-	s.mu.Unlock()
-	for _, a := range all {
-		if !fn(a) {
-			return
-		}
-	}
+	return min(max(uint32(e.expires-min(e.cltt, e.expires))/3, leastTTL), longest)
 }

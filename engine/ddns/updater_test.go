@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 )
 
 const (
@@ -27,6 +28,7 @@ type rig struct {
 	t     testing.TB
 	dns   *nameServer
 	table *lease.Table
+	six   *lease6.Table
 	batch *lease.Batch
 	feed  chan []byte
 	u     *Updater
@@ -40,12 +42,22 @@ var tsig = &Key{Name: "dhcp", Algorithm: "hmac-sha256", Secret: "c2VjcmV0IHNlY3J
 
 func newRig(t testing.TB, edit ...func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, dns: newNameServer(t, tsig, "example.net", "2.0.192.in-addr.arpa"), batch: lease.NewBatch(1), now: begin}
+	r := &rig{t: t, dns: newNameServer(t, tsig, "example.net", "2.0.192.in-addr.arpa", zone6), batch: lease.NewBatch(1), now: begin}
 	var err error
 	if r.table, err = lease.New(lease.Options{Shards: 4, Seed: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.table.Reconfigure(lease.Layout{Pools: []lease.Pool{{Scope: 1, Name: "p", Ranges: []lease.Range{{First: 0xc000020a, Last: 0xc000020d}}}}}); err != nil {
+		t.Fatal(err)
+	}
+	if r.six, err = lease6.New(lease6.Options{Shards: 4, Seed: 1}); err != nil {
+		t.Fatal(err)
+	}
+	first := ip6("2001:db8::10")
+	if err := r.six.Reconfigure(lease6.Layout{Pools: []lease6.Pool{
+		{Scope: 1, Name: "p", Len: 128, Ranges: []lease6.Range{{First: first.IP6, Last: lease6.IP6{Hi: first.Hi, Lo: first.Lo + 15}}}},
+		{Scope: 1, Name: "q", Len: 56, Ranges: []lease6.Range{lease6.RangeOf(lease6.PrefixFrom(ip6("2001:db8:1::").IP6, 48))}},
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	r.start(edit...)
@@ -66,14 +78,15 @@ func (r *rig) Next(ctx context.Context) ([]byte, bool, error) {
 func (r *rig) start(edit ...func(*Config)) {
 	r.t.Helper()
 	c := Config{
-		Zones:   []Zone{{Name: "example.net", Server: r.dns.addr, Key: tsig}, {Name: "2.0.192.in-addr.arpa", Server: r.dns.addr, Key: tsig}},
+		Zones: []Zone{{Name: "example.net", Server: r.dns.addr, Key: tsig}, {Name: "2.0.192.in-addr.arpa", Server: r.dns.addr, Key: tsig},
+			{Name: zone6, Server: r.dns.addr, Key: tsig}},
 		Timeout: patience, Backoff: time.Millisecond, Workers: 2,
 	}
 	for _, e := range edit {
 		e(&c)
 	}
 	r.feed = make(chan []byte, 1000)
-	r.u = New(c, r.table, r.clock, slog.New(slog.DiscardHandler))
+	r.u = New(c, r.table, r.six, r.clock, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

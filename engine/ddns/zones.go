@@ -3,12 +3,11 @@
 package ddns
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/miekg/dns"
-
-	"xdhcp/engine/lease"
 )
 
 // Config says which names are kept where.
@@ -50,7 +49,7 @@ func (c Config) orDefault() Config {
 
 // A Zone is a zone and its primary server.
 type Zone struct {
-	Name   string // example.net, or 2.0.192.in-addr.arpa
+	Name   string // example.net, 2.0.192.in-addr.arpa, 8.b.d.0.1.0.0.2.ip6.arpa
 	Server string // address and port
 	Key    *Key   // nil: updates are not signed
 }
@@ -92,7 +91,7 @@ func (zs zones) find(name string) (best *Zone) {
 }
 
 // reverse is the name of an address in the tree of pointers.
-func reverse(a lease.IP4) string {
+func reverse(a netip.Addr) string {
 	name, _ := dns.ReverseAddr(a.String()) // of our own making
 	return name
 }

@@ -217,7 +217,7 @@ func (d *decision) identify() {
 	if len(c.LinkLayer) == 0 {
 		d.linkLayer()
 	}
-	c.Host = policy6.HostName(q.FQDN, q.room.host[:])
+	c.Host = d.p.FQDN.Record(q.FQDN, q.room.host[:])
 	// One by one: a copy of the whole would wait for what was written a moment ago.
 	to := &d.req.Client
 	to.DUID, to.LinkLayer, to.InterfaceID = c.DUID, c.LinkLayer, c.InterfaceID

@@ -3,6 +3,7 @@
 package exchange6
 
 import (
+	"strings"
 	"testing"
 
 	"xdhcp/engine/lease6"
@@ -108,5 +109,66 @@ func TestTheNameIsRemembered(t *testing.T) {
 	var e lease6.Entry
 	if !b.server.Table.Lookup(at("2001:db8:0:1::10"), &e) || string(e.Host) != "host.home" {
 		t.Errorf("host %q", e.Host)
+	}
+}
+
+// RFC 4704 §6.1, §6.2, and engine/ddns: where names are put into the DNS, the lease's name says by its dots what
+// was promised: the AAAA record and the pointer, the pointer alone, or nothing.
+func TestTheLeaseSaysWhatIsPromised(t *testing.T) {
+	on := policy.FQDNSpec{Suffix: "home.example.", Updates: true, Record: true}
+	long := ""
+	for range 3 {
+		long += "\x3f" + strings.Repeat("a", 63)
+	}
+	for _, c := range []struct {
+		name  string
+		edit  func(*policy.FQDNSpec)
+		flags byte
+		in    string
+		host  string
+		want  byte // flags of the answer
+	}{
+		{"ours", nil, flagS, "\x02pc\x03org\x00", "pc.org.", flagS},
+		{"ours, completed", nil, flagS, "\x02pc", "pc.home.example.", flagS},
+		{"the client's", nil, 0, "\x02pc", "pc.home.example", 0},
+		{"none", nil, flagN, "\x02pc", "pc", flagN},
+		{"overridden", func(s *policy.FQDNSpec) { s.OverrideClient = true }, 0, "\x02pc", "pc.home.example.", flagS | flagO},
+		{"overridden none", func(s *policy.FQDNSpec) { s.OverrideNoUpdate = true }, flagN, "\x02pc", "pc.home.example.", flagS | flagO},
+		{"a top-level domain", nil, flagS, "\x02pc\x00", "", flagN | flagO},
+		{"no name", nil, flagS, "", "", flagN | flagO},
+		{"no host's name", nil, flagS, "\x03p c", "", flagN | flagO},
+		{"a suffix that does not fit", nil, flagS, long + "\x36" + strings.Repeat("b", 54), "", flagN | flagO},
+		{"the longest name", nil, flagS, long + "\x3d" + strings.Repeat("b", 61) + "\x00", strings.Repeat(strings.Repeat("a", 63)+".", 3) + strings.Repeat("b", 61) + ".", flagS},
+		{"no suffix", func(s *policy.FQDNSpec) { s.Suffix = "" }, flagS, "\x02pc", "", flagN | flagO},
+		{"ignored", func(s *policy.FQDNSpec) { s.Ignore = true }, flagS, "\x02pc", "", 0xff},
+		{"off", func(s *policy.FQDNSpec) { s.Updates, s.Record = false, false }, flagS, "\x02pc\x03org\x00", "pc.org", flagN | flagO},
+	} {
+		spec := on
+		if c.edit != nil {
+			c.edit(&spec)
+		}
+		b := newBench(t, func(s *policy6.Spec) { s.FQDN = spec })
+		q := from(1, Request, na(1), fqdn(c.flags, c.in), asks(39))
+		v, ok := option(b.send(q), q, 39)
+		if c.want == 0xff {
+			if ok {
+				t.Errorf("%s: answered", c.name)
+			}
+		} else if len(v) < 1 || v[0] != c.want {
+			t.Errorf("%s: % x, want flags %d", c.name, v, c.want)
+		}
+		var e lease6.Entry
+		if !b.server.Table.Lookup(at("2001:db8:0:1::10"), &e) || string(e.Host) != c.host {
+			t.Errorf("%s: the lease keeps %q, want %q", c.name, e.Host, c.host)
+		}
+	}
+	// A name that changes is journaled whole, at once.
+	b := newBench(t, func(s *policy6.Spec) { s.FQDN = on })
+	b.lease(1, na(1), fqdn(flagS, "\x02pc"))
+	changes := b.batch.Len()
+	b.send(from(1, Renew, na(1, "2001:db8:0:1::10"), fqdn(flagN, "\x02pc")))
+	var e lease6.Entry
+	if b.server.Table.Lookup(at("2001:db8:0:1::10"), &e); string(e.Host) != "pc" || b.batch.Len() != changes+1 {
+		t.Errorf("host %q, %d changes", e.Host, b.batch.Len()-changes)
 	}
 }

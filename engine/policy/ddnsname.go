@@ -69,7 +69,7 @@ func label(name []byte) []byte {
 func (f *FQDN) text(name []byte, wire bool, room *[lease.MaxHost]byte) (n int) {
 	labels, rooted := 0, false
 	add := func(l []byte) bool {
-		if n+len(l)+1 > len(room) || !hostLabel(l) {
+		if n+len(l)+1 > len(room) || !HostLabel(l) {
 			return false
 		}
 		n += copy(room[n:], l)
@@ -117,9 +117,9 @@ func (f *FQDN) text(name []byte, wire bool, room *[lease.MaxHost]byte) (n int) {
 	return n + 1
 }
 
-// hostLabel says whether l can be a label of a host's name (RFC 1123 §2.1), with
+// HostLabel says whether l can be a label of a host's name (RFC 1123 §2.1), with
 // the underscore that Microsoft's hosts have.
-func hostLabel(l []byte) bool {
+func HostLabel(l []byte) bool {
 	if len(l) == 0 || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' {
 		return false
 	}

@@ -2,7 +2,12 @@
 
 package policy6
 
-import "strings"
+import (
+	"strings"
+
+	"xdhcp/engine/lease6"
+	"xdhcp/engine/policy"
+)
 
 // Bits of the flags of option 39 (RFC 4704 §4.1).
 const (
@@ -17,19 +22,21 @@ const maxName = 255
 // FQDN is a policy.FQDNSpec, compiled.
 type FQDN struct {
 	ignore, updates, overClient, overNone bool
+	record                                bool
 
-	wire []byte // suffix in DNS wire format, with the root
+	suffix string // without dots at its ends
+	wire   []byte // suffix in DNS wire format, with the root
 }
 
 func (b *builder) addFQDN() {
 	s := &b.spec.FQDN
 	f := &b.p.FQDN
-	*f = FQDN{ignore: s.Ignore, updates: s.Updates, overClient: s.OverrideClient, overNone: s.OverrideNoUpdate}
-	text := strings.Trim(s.Suffix, ".")
-	if text == "" {
+	*f = FQDN{ignore: s.Ignore, updates: s.Updates, overClient: s.OverrideClient, overNone: s.OverrideNoUpdate,
+		record: s.Record, suffix: strings.Trim(s.Suffix, ".")}
+	if f.suffix == "" {
 		return
 	}
-	for label := range strings.SplitSeq(text, ".") {
+	for label := range strings.SplitSeq(f.suffix, ".") {
 		if label == "" || len(label) > 63 {
 			b.fail("the suffix %q is not a domain name", s.Suffix)
 			return
@@ -51,12 +58,12 @@ func (f *FQDN) Answer(asked []byte, room *[1 + maxName]byte) []byte {
 		return nil
 	}
 	flags, name := asked[0], asked[1:]
-	var out uint8
-	switch {
-	case !f.updates, flags&fqdnN != 0 && !f.overNone:
-		out = fqdnN
-	case flags&fqdnS != 0, flags&fqdnN != 0, f.overClient:
-		out = fqdnS
+	out := f.does(flags)
+	if f.record && out&fqdnN == 0 {
+		var text [lease6.MaxHost]byte
+		if f.text(name, text[:]) == 0 {
+			out = fqdnN // what cannot be kept is not promised
+		}
 	}
 	if (out^flags)&fqdnS != 0 {
 		out |= fqdnO
@@ -70,10 +77,81 @@ func (f *FQDN) Answer(asked []byte, room *[1 + maxName]byte) []byte {
 	return room[:n]
 }
 
-// HostName writes the name of an option 39 as text, without the root's dot, and
+// does is what the server answers in S and N.
+func (f *FQDN) does(flags byte) byte {
+	switch {
+	case !f.updates, flags&fqdnN != 0 && !f.overNone:
+		return fqdnN
+	case flags&fqdnS != 0, flags&fqdnN != 0, f.overClient:
+		return fqdnS
+	}
+	return 0
+}
+
+// Record is the name that a lease keeps of a client that has sent asked as option 39,
+// written into room. Where names are put into the DNS its dots say what is to be done
+// with it, as policy.FQDN.Record has them, and so follow the flags that Answer has
+// answered; elsewhere it is the name as hostName writes it.
+func (f *FQDN) Record(asked, room []byte) []byte {
+	if !f.record {
+		return hostName(asked, room)
+	}
+	if f.ignore || len(asked) < 2 {
+		return nil
+	}
+	n := f.text(asked[1:], room)
+	if n == 0 {
+		return nil
+	}
+	switch out := f.does(asked[0]); {
+	case out&fqdnN != 0:
+		first := 0
+		for room[first] != '.' {
+			first++
+		}
+		return room[:first]
+	case out&fqdnS != 0:
+		return room[:n]
+	}
+	return room[:n-1]
+}
+
+// text writes a name in wire format with a dot behind each label, completed by the
+// suffix. It returns the length; 0: it is not complete, longer than room, or has labels
+// that a host's name has not.
+func (f *FQDN) text(name, room []byte) (n int) {
+	if !wireName(name) {
+		return 0
+	}
+	labels, whole := 0, rooted(name)
+	for len(name) > 0 && name[0] != 0 {
+		label := name[1 : 1+int(name[0])]
+		if n+len(label)+1 > len(room) || !policy.HostLabel(label) {
+			return 0
+		}
+		n += copy(room[n:], label)
+		room[n] = '.'
+		n++
+		labels++
+		name = name[1+len(label):]
+	}
+	switch {
+	case labels == 0, whole && labels == 1:
+		return 0
+	case whole:
+		return n
+	case f.suffix == "" || n+len(f.suffix)+1 > len(room):
+		return 0
+	}
+	n += copy(room[n:], f.suffix)
+	room[n] = '.'
+	return n + 1
+}
+
+// hostName writes the name of an option 39 as text, without the root's dot, and
 // returns the part of room that it filled: nothing if there is no name or it is
 // none.
-func HostName(fqdn []byte, room []byte) []byte {
+func hostName(fqdn []byte, room []byte) []byte {
 	if len(fqdn) < 2 || !wireName(fqdn[1:]) {
 		return nil
 	}

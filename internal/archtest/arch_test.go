@@ -33,7 +33,7 @@ var allowed = map[string][]string{
 	"engine/journal":       {"engine/lease", "engine/lease6", "internal/prefetch"},
 	"engine/worker":        {"engine/frame", "engine/xsk", "engine/lease", "engine/journal"},
 	"engine/port":          {"bpf", "engine/frame", "engine/lease", "engine/xsk", "engine/worker"},
-	"engine/ddns":          {"engine/lease"},
+	"engine/ddns":          {"engine/lease", "engine/lease6"},
 	"engine/secret":        {},
 	"engine/control":       {"engine/frame", "engine/lease", "engine/lease6", "engine/policy", "engine/port"},
 	"fastpath":             {"engine/frame", "engine/lease", "engine/policy", "engine/exchange", "engine/lease6", "engine/policy6", "engine/exchange6", "engine/worker", "internal/wire"},

@@ -20,8 +20,10 @@ type contender struct {
 	// with; neither is the generator's own stub.
 	ours, peer bool
 	// synced servers have synced a lease when they acknowledge it.
-	synced  bool
-	from    float64 // rate at which a search begins, in exchanges a second
+	synced bool
+	// from is the rate at which a search begins, in exchanges a second: a guess, which
+	// saves steps. A search goes on from there upwards or downwards.
+	from    float64
 	pool    netip.Prefix
 	pkg     string   // Debian's; "": it is our own
 	version []string // command; nil: the package's version
@@ -35,7 +37,7 @@ type contender struct {
 // The order is that of the report: the peers first, since others are measured at
 // the rates that they reach.
 var contenders = []*contender{
-	{name: "kea", family: 4, durable: "written, not synced", peer: true, from: 2000, pool: pool,
+	{name: "kea", family: 4, durable: "written, not synced", peer: true, from: 4000, pool: pool,
 		pkg: "kea-dhcp4-server", version: []string{"kea-dhcp4", "-v"}, prepare: kea4, adopt: keaAdopt},
 	{name: "isc-dhcpd", family: 4, durable: "synced one by one", peer: true, synced: true, from: 100, pool: smallPool,
 		pkg: "isc-dhcp-server", version: []string{"dhcpd", "--version"}, prepare: dhcpd4},
@@ -43,18 +45,18 @@ var contenders = []*contender{
 		pkg: "dnsmasq-base", version: []string{"dnsmasq", "--version"}, prepare: dnsmasq4},
 	{name: "coredhcp", family: 4, durable: "synced one by one", peer: true, synced: true, from: 100, pool: smallPool,
 		pkg: "coredhcp-server", prepare: coredhcp4},
-	{name: "stub", family: 4, durable: "no state at all", from: 10000, pool: pool, prepare: stub4},
-	{name: "xdhcpd sync", family: 4, durable: "synced in groups", ours: true, synced: true, from: 5000, pool: pool,
+	{name: "stub", family: 4, durable: "no state at all", from: 40000, pool: pool, prepare: stub4},
+	{name: "xdhcpd sync", family: 4, durable: "synced in groups", ours: true, synced: true, from: 20000, pool: pool,
 		prepare: ours4("durability: sync", "native"), adopt: oursAdopt},
-	{name: "xdhcpd async", family: 4, durable: "synced after the ACK", ours: true, from: 5000, pool: pool,
+	{name: "xdhcpd async", family: 4, durable: "synced after the ACK", ours: true, from: 20000, pool: pool,
 		prepare: ours4("durability: async", "native")},
-	{name: "xdhcpd sync, xdp off", family: 4, durable: "synced in groups", ours: true, synced: true, from: 2000, pool: pool,
+	{name: "xdhcpd sync, xdp off", family: 4, durable: "synced in groups", ours: true, synced: true, from: 5000, pool: pool,
 		prepare: ours4("durability: sync", "off")},
 
-	{name: "kea6", family: 6, durable: "written, not synced", peer: true, from: 1000, pool: pool,
+	{name: "kea6", family: 6, durable: "written, not synced", peer: true, from: 4000, pool: pool,
 		pkg: "kea-dhcp6-server", version: []string{"kea-dhcp6", "-v"}, prepare: kea6},
-	{name: "stub6", family: 6, durable: "no state at all", from: 10000, pool: pool, prepare: stub6},
-	{name: "xdhcpd6 sync", family: 6, durable: "synced in groups", ours: true, synced: true, from: 5000, pool: pool,
+	{name: "stub6", family: 6, durable: "no state at all", from: 40000, pool: pool, prepare: stub6},
+	{name: "xdhcpd6 sync", family: 6, durable: "synced in groups", ours: true, synced: true, from: 20000, pool: pool,
 		prepare: ours6},
 }
 

@@ -86,6 +86,19 @@ func newWire() (w *wire, err error) {
 	})
 }
 
+// routed has the server's kernel reach the clients behind the relay agent through it,
+// as it would in a network: their renewals go past the relay, and a server that answers
+// through its kernel has one neighbour, not as many as there are clients (the kernel's
+// table has room for 1024).
+func (w *wire) routed() error {
+	link, err := w.server.Netlink.LinkByIndex(w.server.Index)
+	if err != nil {
+		return err
+	}
+	_, all, _ := net.ParseCIDR(pool.String())
+	return w.server.Netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: all, Gw: net.IP(relayAddr.AsSlice())})
+}
+
 func (w *wire) close() error {
 	var errs []error
 	if w.clients != nil && w.clients.Index != 0 {

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
 // Search says how to look for the highest rate that a server keeps up with.
 type Search struct {
-	// From and To bound the rate, in exchanges a second.
+	// From is the first rate and To the highest, in exchanges a second. When the
+	// first is too high already, lower ones follow.
 	From, To float64
 	// Factor is from one rate to the next, until the limit is passed; then the
 	// interval is halved (geometrically) until it is narrower than Precision.
@@ -23,9 +25,15 @@ type Search struct {
 	// Limit is the part of exchanges that may be dropped. Default 0.025, as
 	// ISC's performance tests have it.
 	Limit float64
-	// Tries is how often a rate is offered until it passes. Default one; on a
-	// shared machine somebody else's moment is not the server's limit.
-	Tries int
+	// Backlog is by how much exchanges may take longer at the end of a step than at
+	// its start (Result.Growth): a rate at which work piles up passes for as long as
+	// the queues have room, and does not hold. Default 100 ms.
+	Backlog time.Duration
+	// Hold is how often the rate that is found must have passed, and Tries how often
+	// the next one must have failed. Default one each. Two of both is a majority: on a
+	// shared machine somebody else's moment is neither the server's limit nor its
+	// merit.
+	Hold, Tries int
 	// Mix is what is offered.
 	Mix Mix
 	// Done is called after each step.
@@ -45,7 +53,10 @@ func (s *Search) complete() error {
 	if s.Limit == 0 {
 		s.Limit = 0.025
 	}
-	s.Tries = max(s.Tries, 1)
+	if s.Backlog == 0 {
+		s.Backlog = 100 * time.Millisecond
+	}
+	s.Tries, s.Hold = max(s.Tries, 1), max(s.Hold, 1)
 	switch {
 	case s.From < 1 || s.To < s.From:
 		return fmt.Errorf("rates from %v to %v: want 1 or more, ascending", s.From, s.To)
@@ -57,43 +68,135 @@ func (s *Search) complete() error {
 	return nil
 }
 
-// rates decides on the rates of a Search one after the other. It is apart so
-// that it can be tested without a server.
+// passes says whether a step shows that its rate is kept up with. When the generator was
+// the limit, it does not.
+func (s *Search) passes(r *Result) bool {
+	return r.DropRatio <= s.Limit && r.Growth <= s.Backlog && !r.Saturated()
+}
+
+// rates decides on the rates of a Search, step by step. It is apart so that it can be
+// tested without a server.
 type rates struct {
-	s         *Search
-	good, bad float64 // highest that passed, lowest that did not; 0 none
+	s     *Search
+	tried []attempt
+	steps int
 }
 
-// next is the rate to try; ok is false when the search is over.
-func (r *rates) next() (rate float64, ok bool) {
+// attempt is a rate and how it has fared.
+type attempt struct {
+	rate           float64
+	passed, failed int
+}
+
+const (
+	// lowest is the part of the first rate below which nothing is tried.
+	lowest = 1. / 200
+	// mostSteps ends a search that finds no rate that holds.
+	mostSteps = 60
+)
+
+// standing is what is thought of a rate.
+type standing uint8
+
+const (
+	open standing = iota // as many steps passed as failed
+	good
+	bad
+)
+
+// of says what is thought of an attempt, and whether that is final.
+func (s *Search) of(a *attempt) (st standing, final bool) {
 	switch {
-	case r.good == 0 && r.bad == 0:
-		return r.s.From, true
-	case r.bad == 0:
-		if r.good >= r.s.To {
-			return 0, false
+	case a.passed >= s.Hold:
+		return good, true
+	case a.failed >= s.Tries:
+		return bad, true
+	case a.passed > a.failed:
+		return good, false
+	case a.passed < a.failed:
+		return bad, false
+	}
+	return open, false
+}
+
+// bounds are the highest rate that passes and the lowest that does not; nil: none.
+func (r *rates) bounds() (most, least *attempt) {
+	for i := range r.tried {
+		a := &r.tried[i]
+		switch st, _ := r.s.of(a); {
+		case st == good && (most == nil || a.rate > most.rate):
+			most = a
+		case st == bad && (least == nil || a.rate < least.rate):
+			least = a
 		}
-		return min(r.good*r.s.Factor, r.s.To), true
-	case r.good == 0: // even the lowest is too high
-		return 0, false
-	case r.bad/r.good < r.s.Precision:
-		return 0, false
 	}
-	return math.Sqrt(r.good * r.bad), true
+	return most, least
 }
 
-// passed tells how the rate fared.
-func (r *rates) passed(rate float64, ok bool) {
-	if ok {
-		r.good = rate
+// next is the rate to try; ok is false when the search is over. One step is enough to go
+// on by; the two rates that it ends with are tried until what is thought of them is final.
+func (r *rates) next() (rate float64, ok bool) {
+	if r.steps >= mostSteps {
+		return 0, false
+	}
+	for i := range r.tried {
+		if st, _ := r.s.of(&r.tried[i]); st == open {
+			return r.tried[i].rate, true
+		}
+	}
+	most, least := r.bounds()
+	switch {
+	case most == nil && least == nil:
+		return r.s.From, true
+	case most == nil:
+		if rate = least.rate / r.s.Factor / r.s.Factor; rate >= max(1, r.s.From*lowest) {
+			return rate, true
+		}
+	case least == nil && most.rate < r.s.To:
+		return min(most.rate*r.s.Factor, r.s.To), true
+	case least != nil && most.failed > 0 && least.failed < r.s.Tries:
+		// A failure below it was somebody else's moment, and this one may be another's.
+		return least.rate, true
+	case least != nil && least.rate/most.rate >= r.s.Precision:
+		return math.Sqrt(most.rate * least.rate), true
+	}
+	for _, a := range []*attempt{most, least} {
+		if a != nil {
+			if _, final := r.s.of(a); !final {
+				return a.rate, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// fared tells how a step of the rate has ended.
+func (r *rates) fared(rate float64, pass bool) {
+	r.steps++
+	i := slices.IndexFunc(r.tried, func(a attempt) bool { return a.rate == rate })
+	if i < 0 {
+		i = len(r.tried)
+		r.tried = append(r.tried, attempt{rate: rate})
+	}
+	if pass {
+		r.tried[i].passed++
 	} else {
-		r.bad = rate
+		r.tried[i].failed++
 	}
 }
 
-// Ramp looks for the highest rate whose drops are within the limit. It returns
-// all steps in their order and the best that passed, nil if none did. A step in
-// which the generator was the limit does not pass.
+// found is the rate that the search has ended with; 0: none.
+func (r *rates) found() float64 {
+	most, _ := r.bounds()
+	if most == nil || most.passed < r.s.Hold {
+		return 0
+	}
+	return most.rate
+}
+
+// Ramp looks for the highest rate that is kept up with. It returns all steps in their
+// order, and of those of the rate that it has found the one with the least done; nil if
+// no rate passed.
 func (g *Generator) Ramp(ctx context.Context, s Search) (steps []*Result, best *Result, err error) {
 	if err := s.complete(); err != nil {
 		return nil, nil, fmt.Errorf("ramp: %w", err)
@@ -102,25 +205,25 @@ func (g *Generator) Ramp(ctx context.Context, s Search) (steps []*Result, best *
 	for {
 		rate, ok := r.next()
 		if !ok {
-			return steps, best, nil
+			break
 		}
-		pass := false
-		for try := 0; try < s.Tries && !pass; try++ {
-			res, err := g.Run(ctx, Load{Rate: rate, Duration: s.Step, Mix: s.Mix})
-			if err != nil {
-				return steps, best, err
-			}
-			if res.Interrupted {
-				return steps, best, ctx.Err()
-			}
-			steps = append(steps, res)
-			if s.Done != nil {
-				s.Done(res)
-			}
-			if pass = res.DropRatio <= s.Limit; pass {
-				best = res
-			}
+		res, err := g.Run(ctx, Load{Rate: rate, Duration: s.Step, Mix: s.Mix})
+		if err != nil {
+			return steps, nil, err
 		}
-		r.passed(rate, pass)
+		if res.Interrupted {
+			return steps, nil, ctx.Err()
+		}
+		steps = append(steps, res)
+		if s.Done != nil {
+			s.Done(res)
+		}
+		r.fared(rate, s.passes(res))
 	}
+	for _, res := range steps {
+		if res.Offered == r.found() && s.passes(res) && (best == nil || res.Rate < best.Rate) {
+			best = res
+		}
+	}
+	return steps, best, nil
 }

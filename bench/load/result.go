@@ -46,6 +46,11 @@ type Result struct {
 
 	Latency map[string]Latency `json:"latency"`
 
+	// Growth is how much longer whole exchanges of an open loop took that were due in
+	// its last quarter than those of its first, at the median: when it is not small,
+	// less was done than was offered, and the rest piled up.
+	Growth time.Duration `json:"growth_ns,omitempty"`
+
 	// CPU is the processor time of the generator's thread.
 	CPU time.Duration `json:"cpu_ns"`
 	// TransportDrops is frames that the generator's socket had no room for.
@@ -132,6 +137,7 @@ func (g *Generator) result(l Load, sched *schedule, zero, now int64) *Result {
 			r.Latency[names.phases[p]] = newLatency(h)
 		}
 	}
+	r.Growth = t.trend.growth()
 	r.Duration = time.Duration(now - zero)
 	if t.last > zero {
 		r.Duration = time.Duration(t.last - zero)

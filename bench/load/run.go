@@ -105,6 +105,9 @@ func (g *Generator) run(ctx context.Context, l Load) (*Result, error) {
 		s.tally.epoch = begin
 	}
 	zero := int64(begin.Sub(s.tally.epoch))
+	if l.Rate > 0 {
+		s.tally.trend.start(zero, zero+sched.dueAt(sched.total))
+	}
 	nextReport := zero + int64(g.ProgressEvery)
 	interrupted := false
 

@@ -283,11 +283,11 @@ func (s *sim) bind(i, lease uint32, now int64) {
 	switch k {
 	case DORA:
 		s.tally.answered(phaseAck, now-c.due)
-		s.tally.answered(phaseDORA, now-c.first)
+		s.tally.whole(phaseDORA, c.first, now)
 	case Renew:
-		s.tally.answered(phaseRenew, now-c.first)
+		s.tally.whole(phaseRenew, c.first, now)
 	case Rebind:
-		s.tally.answered(phaseRebind, now-c.first)
+		s.tally.whole(phaseRebind, c.first, now)
 	}
 	s.tally.done[k]++
 	s.tally.last = now

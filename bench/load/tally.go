@@ -42,24 +42,40 @@ type tally struct {
 	late                 uint64 // right answers to what was answered or given up already
 	moved                uint64 // OFFERs of another address than the client holds
 	latency              [nPhases]*hdrhistogram.Histogram
+	trend                trend // of whole exchanges
 }
 
 // init makes the tally empty.
 func (t *tally) init() {
-	latency := t.latency
+	latency, trend := t.latency, t.trend
 	for i, h := range latency {
 		if h == nil {
-			latency[i] = hdrhistogram.New(latencyUnit, latencyMost, latencyFigures)
+			latency[i] = newHistogram()
 		} else {
 			h.Reset()
 		}
 	}
-	*t = tally{epoch: t.epoch, latency: latency}
+	*t = tally{epoch: t.epoch, latency: latency, trend: trend}
+	t.trend.start(0, 0)
+}
+
+func newHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(latencyUnit, latencyMost, latencyFigures)
+}
+
+// whole counts an exchange that is done.
+func (t *tally) whole(p phase, due, now int64) {
+	t.answered(p, now-due)
+	t.trend.done(due, now-due)
 }
 
 func (t *tally) answered(p phase, took int64) {
+	record(t.latency[p], took)
+}
+
+func record(h *hdrhistogram.Histogram, took int64) {
 	// The value is within the bounds, so this cannot fail.
-	_ = t.latency[p].RecordValue(min(max(took, latencyUnit), latencyMost))
+	_ = h.RecordValue(min(max(took, latencyUnit), latencyMost))
 }
 
 func total[A ~[]uint64](a A) (n uint64) {

@@ -19,12 +19,7 @@ import (
 
 // serve is the consumer of both queues; see the package's doc for its steps.
 func (s *Server) serve(ctx context.Context) {
-	s.o.Journal.Notify(s.o.Lane, func() {
-		select {
-		case s.moved <- struct{}{}:
-		default: // serve has not yet looked at the last one
-		}
-	})
+	s.o.Journal.Notify(s.o.Lane, s.durableMoved)
 	defer s.o.Journal.Notify(s.o.Lane, nil)
 
 	timer := time.NewTimer(staleAfter)
@@ -55,6 +50,19 @@ func (s *Server) serve(ctx context.Context) {
 			s.giveUp()
 			return
 		}
+	}
+}
+
+// durableMoved is called after each group that the journal has written, on the
+// committer's thread. There are thousands a second of other lanes, and mostly
+// nothing of ours waits for them.
+func (s *Server) durableMoved() {
+	if s.waiting.Load() == 0 {
+		return
+	}
+	select {
+	case s.moved <- struct{}{}:
+	default: // serve has not yet looked at the last one
 	}
 }
 
@@ -166,6 +174,8 @@ func (s *Server) reply() *Reply {
 // release sends the parked replies that are durable and drops those that nobody
 // waits for any more. A reply may wait for another lane, so each is looked at.
 func (s *Server) release(now time.Time) {
+	// Before the journal is asked: what becomes durable after that is announced.
+	s.waiting.Store(int32(len(s.lot)))
 	kept := s.lot[:0]
 	for _, p := range s.lot {
 		switch {
@@ -181,6 +191,7 @@ func (s *Server) release(now time.Time) {
 	}
 	clear(s.lot[len(kept):])
 	s.lot = kept
+	s.waiting.Store(int32(len(s.lot)))
 }
 
 // giveUp drops what is parked when the server ends.

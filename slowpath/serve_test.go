@@ -197,6 +197,39 @@ func TestAckWaitsForTheJournal(t *testing.T) {
 	}
 }
 
+// What other lanes make durable wakes nobody who waits for nothing.
+func TestTheJournalWakesOnlyThoseWhoWait(t *testing.T) {
+	b := newBench(t, 0)
+	woken := func() bool {
+		b.s.durableMoved()
+		select {
+		case <-b.s.moved:
+			return true
+		default:
+			return false
+		}
+	}
+	if woken() {
+		t.Error("woken before anything was asked")
+	}
+	b.punt(1, 1)
+	b.turn()
+	if woken() {
+		t.Error("woken after an answer that promises nothing")
+	}
+	b.punt(3, 2)
+	b.turn()
+	if !woken() {
+		t.Error("not woken while a reply waits")
+	}
+	b.journal.sync(lane5|1, nil)
+	b.turn()
+	b.wantSent(1, 2)
+	if woken() {
+		t.Error("woken after all was sent")
+	}
+}
+
 // The journal's lanes become durable in any order; one that waits does not hold
 // up another.
 func TestAnotherLaneDoesNotHoldUpOurs(t *testing.T) {

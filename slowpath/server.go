@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -98,10 +99,12 @@ type Server struct {
 	free   []*Reply
 	out    []outgoing
 	moved  chan struct{} // capacity 1: something has become durable
-	orders chan order
-	inHand []*packet
-	part   []byte // for a fragment that is being sent
-	fragID uint32 // of the last packet that was sent in fragments
+	// waiting is len(lot) for the journal to see.
+	waiting atomic.Int32
+	orders  chan order
+	inHand  []*packet
+	part    []byte // for a fragment that is being sent
+	fragID  uint32 // of the last packet that was sent in fragments
 	// transmit is toWire; tests look at the replies.
 	transmit func(outgoing) error
 }

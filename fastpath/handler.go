@@ -70,6 +70,7 @@ func (h *Handler) Begin(now time.Time, p worker.Pressure) {
 // Await the frame is as it was.
 func (h *Handler) Handle(f *frame.Frame, b *lease.Batch) (frame.Verdict, frame.Reason, lease.Ticket) {
 	h.take(f)
+	f.V6 = h.v6
 	why := h.why
 	if why == frame.OK {
 		if h.v6 {

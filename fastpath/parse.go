@@ -58,12 +58,11 @@ func (h *Handler) parse(f *frame.Frame) {
 
 func (p *parsed) read(f *frame.Frame) frame.Reason {
 	l := &p.layers
-	p.v6 = false
-	if why := eth.Parse(f.Data, l); why != frame.OK {
+	why := eth.Parse(f.Data, l)
+	if p.v6 = l.V6; why != frame.OK {
 		return why
 	}
 	if l.V6 {
-		p.v6 = true
 		if l.DstPort != dhcp6.ServerPort {
 			return frame.NotDHCP
 		}

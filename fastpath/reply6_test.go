@@ -10,6 +10,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
 	"xdhcp/engine/exchange6"
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease6"
@@ -58,6 +60,22 @@ func TestReply6Bytes(t *testing.T) {
 		t.Errorf("%v -> %v, %v -> %v, to port %d", a.eth.SrcMAC, a.eth.DstMAC, a.ip.SrcIP, a.ip.DstIP, a.udp.DstPort)
 	}
 	r.noAllocations(in)
+}
+
+// The handler says of each frame whether it is DHCPv6's, also of what it cannot read.
+func TestFamilyOfAFrame(t *testing.T) {
+	r := newRig6(t, spec6())
+	six := direct6().frame6(t, request6(3, opt6(2, serverID...)))
+	four := direct().frame(t, message(t, dhcpv4.MessageTypeDiscover).ToBytes())
+	for _, c := range []struct {
+		in   []byte
+		want bool
+	}{{six, true}, {four, false}, {six[:40], true}, {four[:20], false}, {six[:60], true}, {nil, false}, {six[:13], false}} {
+		f := frame.Frame{Data: append(make([]byte, 0, 2048), c.in...), V6: !c.want}
+		if r.h.Handle(&f, r.batch); f.V6 != c.want {
+			t.Errorf("%d bytes of a frame are DHCPv6's: %v", len(c.in), f.V6)
+		}
+	}
 }
 
 // An answer without a ticket leaves at once; without a type the frame is as it was,

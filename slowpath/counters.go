@@ -10,8 +10,8 @@ import (
 
 // Counters count what became of the packets. Any goroutine may read them.
 type Counters struct {
-	verdicts [frame.Punt + 1]atomic.Uint64
-	reasons  [frame.NumReasons]atomic.Uint64
+	verdicts [2][frame.Punt + 1]atomic.Uint64 // by frame.Family
+	reasons  [2][frame.NumReasons]atomic.Uint64
 	punted   [frame.NumReasons]atomic.Uint64
 	kernel   atomic.Uint64
 	leftOut  atomic.Uint64
@@ -23,18 +23,26 @@ type Counters struct {
 	ignored  atomic.Uint64
 }
 
-func (c *Counters) add(v frame.Verdict, why frame.Reason) {
-	c.verdicts[v].Add(1)
-	c.reasons[why].Add(1)
+func (c *Counters) add(v6 bool, v frame.Verdict, why frame.Reason) {
+	c.verdicts[frame.Family(v6)][v].Add(1)
+	c.reasons[frame.Family(v6)][why].Add(1)
 }
 
 // Verdict is how many packets met v. A reply that was parked counts as Await,
 // and once more as Drop if it was then given up; so does one that could not be
 // sent.
-func (c *Counters) Verdict(v frame.Verdict) uint64 { return c.verdicts[v].Load() }
+func (c *Counters) Verdict(v frame.Verdict) uint64 {
+	return c.verdicts[0][v].Load() + c.verdicts[1][v].Load()
+}
 
 // Reason is how many packets met their verdict for the reason why.
-func (c *Counters) Reason(why frame.Reason) uint64 { return c.reasons[why].Load() }
+func (c *Counters) Reason(why frame.Reason) uint64 {
+	return c.reasons[0][why].Load() + c.reasons[1][why].Load()
+}
+
+// Verdict6 and Reason6 are the DHCPv6 among these.
+func (c *Counters) Verdict6(v frame.Verdict) uint64 { return c.verdicts[1][v].Load() }
+func (c *Counters) Reason6(why frame.Reason) uint64 { return c.reasons[1][why].Load() }
 
 // Punted is how many frames the workers sent here for the reason why.
 func (c *Counters) Punted(why frame.Reason) uint64 { return c.punted[why].Load() }

@@ -307,7 +307,7 @@ func (s *Server) read(ctx context.Context, l *link, sock *udpSocket) error {
 		switch {
 		case truncated:
 			s.counters.kernel.Add(1)
-			s.counters.add(frame.Drop, frame.Truncated)
+			s.counters.add(l.family == v6, frame.Drop, frame.Truncated)
 		case err == nil:
 			s.counters.kernel.Add(1)
 			s.kernel.full <- p

@@ -120,10 +120,11 @@ func (s *Server) decide(now time.Time) {
 		// Once it is given back the packet is another goroutine's.
 		r := s.reply()
 		o := outgoing{r: r, port: in.port}
+		six := in.road == roadKernel6 || in.road == roadFrame && isIPv6(in.data)
 		switch {
 		case in.road == roadFrame:
 			s.counters.punted[in.why].Add(1)
-			if s.codec6 != nil && isIPv6(in.data) {
+			if s.codec6 != nil && six {
 				s.codec6.Answer(p6, in.data, in.port, at, s.batch, r)
 			} else {
 				s.codec.Answer(p, in.data, in.port, at, s.batch, r)
@@ -138,7 +139,7 @@ func (s *Server) decide(now time.Time) {
 			s.codec.AnswerUDP(p, in.data, &m, at, s.batch, r)
 			s.kernel.done(in)
 		}
-		s.counters.add(r.Verdict, r.Reason)
+		s.counters.add(six, r.Verdict, r.Reason)
 		if r.Overflow.Options > 0 {
 			s.counters.leftOut.Add(uint64(r.Overflow.Options))
 		}
@@ -203,7 +204,7 @@ func (s *Server) giveUp() {
 }
 
 func (s *Server) discard(r *Reply, why frame.Reason) {
-	s.counters.add(frame.Drop, why)
+	s.counters.add(r.V6, frame.Drop, why)
 	s.free = append(s.free, r)
 }
 
@@ -213,9 +214,9 @@ func (s *Server) send(o outgoing) {
 	switch {
 	case err == nil:
 	case full(err):
-		s.counters.add(frame.Drop, frame.TxFull)
+		s.counters.add(o.r.V6, frame.Drop, frame.TxFull)
 	default:
-		s.counters.add(frame.Drop, frame.TxFailed)
+		s.counters.add(o.r.V6, frame.Drop, frame.TxFailed)
 	}
 	s.free = append(s.free, o.r)
 }

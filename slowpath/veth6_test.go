@@ -361,7 +361,7 @@ func TestVeth6Malformed(t *testing.T) {
 	}
 	c.p.Send(c.envelope().wrap6(t, c.solicit()))
 	c.mustReply()
-	if k := l.s.Counters(); k.Verdict(frame.Drop) != n || k.Verdict(frame.Reply) != 1 {
+	if k := l.s.Counters(); k.Verdict(frame.Drop) != n || k.Verdict(frame.Reply) != 1 || k.Verdict6(frame.Drop) != n || k.Verdict6(frame.Reply) != 1 || k.Reason6(frame.OK) != 1 {
 		t.Errorf("drop %d, reply %d", k.Verdict(frame.Drop), k.Verdict(frame.Reply))
 	}
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,40 @@ func TestStatusAndLeasesWithoutAServer(t *testing.T) {
 	code, out, stderr := xdhcpd(t, "leases", "--csv", "--state", t.TempDir())
 	if want := "address,state,mac,client_id,host,start,expires,cltt,circuit_id,remote_id,type,duid,iaid,preferred,via,interface_id,subscriber_id\n"; code != 0 || out != want {
 		t.Errorf("leases: status %d, %q, %q", code, out, stderr)
+	}
+}
+
+// Where DHCPv6 is served the counters are those of DHCPv4 and of DHCPv6, in columns; the sums are in the JSON.
+func TestStatusTellsFamiliesApart(t *testing.T) {
+	path := func(reply, ok, none uint64) control.Path {
+		p := control.Path{Verdicts: map[string]uint64{"reply": reply, "drop": none}}
+		if ok > 0 {
+			p.Reasons = append(p.Reasons, control.Reason{Name: "ok", Count: ok, Sentence: "answered"})
+		}
+		if none > 0 {
+			p.Reasons = append(p.Reasons, control.Reason{Name: "no_subnet", Count: none, Sentence: "none here"})
+		}
+		return p
+	}
+	var out strings.Builder
+	st := &control.Status{Fast: path(7, 7, 3), Slow: path(2, 2, 0), DHCPv6: &control.DHCPv6{Fast: path(4, 4, 0), Slow: path(0, 0, 0),
+		Reconfigures: 9, ReconfiguresRepeated: 8, ReconfiguresObeyed: 7, ReconfiguresIgnored: 1}}
+	if err := printStatus(&out, st, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, line := range strings.Split(out.String(), "\n") {
+		got = append(got, strings.Join(strings.Fields(line), " "))
+	}
+	for _, want := range []string{
+		"fast path, DHCPv4 reply 3 await 0 punt 0 drop 3", "fast path, DHCPv6 reply 4 await 0 punt 0 drop 0",
+		"DHCPv4 DHCPv6", "ok 3 4 answered", "no_subnet 3 0 none here",
+		"slow path, DHCPv4 reply 2 await 0 punt 0 drop 0", "slow path, DHCPv6 reply 0 await 0 punt 0 drop 0", "ok 2 0 answered",
+		"reconfigures sent 9 repeated 8 obeyed 7 ignored 1",
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%q is missing in\n%s", want, out.String())
+		}
 	}
 }
 

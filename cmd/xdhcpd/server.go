@@ -434,7 +434,9 @@ func (s *server) Status() control.Status {
 		st.Interfaces = append(st.Interfaces, p.Info())
 		fast = append(fast, p.Counters())
 	}
-	st.Fast, st.Slow = control.Sum(fast...), control.Sum(s.slow.Counters())
+	var fast6, slow6 control.Path
+	st.Fast, fast6 = control.Sum(fast...)
+	st.Slow, slow6 = control.Sum(s.slow.Counters())
 	for _, p := range s.table.PoolStats() {
 		st.Pools = append(st.Pools, control.Pool{
 			Name: p.Name, Size: p.Size, Bound: p.Bound, Offered: p.Offered, Declined: p.Declined, Free: p.Free,
@@ -449,7 +451,9 @@ func (s *server) Status() control.Status {
 		b := control.BulkLeaseQuery(s.bulk.Stats())
 		st.BulkLeaseQuery = &b
 	}
-	st.DHCPv6 = s.status6()
+	if st.DHCPv6 = s.status6(); st.DHCPv6 != nil {
+		st.DHCPv6.Fast, st.DHCPv6.Slow = fast6, slow6
+	}
 	return st
 }
 

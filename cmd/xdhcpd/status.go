@@ -72,18 +72,12 @@ func printStatus(out io.Writer, st *control.Status, now time.Time) error {
 			}
 		}
 	}
-	for _, p := range []struct {
-		name string
-		path control.Path
-	}{{"fast path", st.Fast}, {"slow path", st.Slow}} {
-		fmt.Fprintf(w, "\n%s\t", p.name)
-		for _, v := range []string{"reply", "await", "punt", "drop"} {
-			fmt.Fprintf(w, "%s %d  ", v, p.path.Verdicts[v])
-		}
-		fmt.Fprintln(w)
-		for _, r := range p.path.Reasons {
-			fmt.Fprintf(w, "  %s\t%d\t%s\n", r.Name, r.Count, r.Sentence)
-		}
+	if st.DHCPv6 == nil {
+		printPath(w, "fast path", &st.Fast, nil)
+		printPath(w, "slow path", &st.Slow, nil)
+	} else {
+		printPath(w, "fast path", &st.Fast, &st.DHCPv6.Fast)
+		printPath(w, "slow path", &st.Slow, &st.DHCPv6.Slow)
 	}
 	fast, slow := answered(&st.Fast), answered(&st.Slow)
 	if all := fast + slow; all > 0 {
@@ -107,6 +101,37 @@ func printStatus(out io.Writer, st *control.Status, now time.Time) error {
 	return w.Flush()
 }
 
+// printPath prints what a path did, and in a column of its own what of that was DHCPv6.
+func printPath(w io.Writer, name string, all, v6 *control.Path) {
+	line := func(what string, p *control.Path, less map[string]uint64) {
+		fmt.Fprintf(w, "%s\t", what)
+		for _, v := range []string{"reply", "await", "punt", "drop"} {
+			fmt.Fprintf(w, "%s %d  ", v, p.Verdicts[v]-less[v])
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintln(w)
+	if v6 == nil {
+		line(name, all, nil)
+		for _, r := range all.Reasons {
+			fmt.Fprintf(w, "  %s\t%d\t%s\n", r.Name, r.Count, r.Sentence)
+		}
+		return
+	}
+	line(name+", DHCPv4", all, v6.Verdicts)
+	line(name+", DHCPv6", v6, nil)
+	six := map[string]uint64{}
+	for _, r := range v6.Reasons {
+		six[r.Name] = r.Count
+	}
+	if len(all.Reasons) > 0 {
+		fmt.Fprintln(w, "  \tDHCPv4\tDHCPv6")
+	}
+	for _, r := range all.Reasons {
+		fmt.Fprintf(w, "  %s\t%d\t%d\t%s\n", r.Name, r.Count-six[r.Name], six[r.Name], r.Sentence)
+	}
+}
+
 // answered is how many frames a path has answered.
 func answered(p *control.Path) uint64 { return p.Verdicts["reply"] + p.Verdicts["await"] }
 
@@ -117,6 +142,9 @@ func status6(w io.Writer, d *control.DHCPv6) {
 		if r.Error != "" {
 			fmt.Fprintf(w, "\t%s\n", r.Error)
 		}
+	}
+	if d.Reconfigures > 0 {
+		fmt.Fprintf(w, "reconfigures\tsent %d  repeated %d  obeyed %d  ignored %d\n", d.Reconfigures, d.ReconfiguresRepeated, d.ReconfiguresObeyed, d.ReconfiguresIgnored)
 	}
 	fmt.Fprintln(w, "\npool\tgives\tsize\tbound\toffered\tdeclined\tfree")
 	for _, p := range d.Pools {

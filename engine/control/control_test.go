@@ -233,8 +233,17 @@ func (fakeCounters) Verdict(v frame.Verdict) uint64 {
 }
 
 func (fakeCounters) Reason(r frame.Reason) uint64 {
-	if r == frame.PoolFull {
+	if r == frame.PoolFull || r == frame.NoSubnet {
 		return 2
+	}
+	return 0
+}
+
+func (fakeCounters) Verdict6(v frame.Verdict) uint64 { return fakeCounters{}.Verdict(v) / 3 }
+
+func (fakeCounters) Reason6(r frame.Reason) uint64 {
+	if r == frame.PoolFull {
+		return 1
 	}
 	return 0
 }
@@ -242,9 +251,17 @@ func (fakeCounters) Reason(r frame.Reason) uint64 {
 func TestSumAddsUpAndExplains(t *testing.T) {
 	want := Path{
 		Verdicts: map[string]uint64{"drop": 0, "reply": 6, "await": 0, "punt": 0},
-		Reasons:  []Reason{{Name: "pool_full", Count: 4, Sentence: frame.PoolFull.Sentence()}},
+		Reasons: []Reason{
+			{Name: "no_subnet", Count: 4, Sentence: frame.NoSubnet.Sentence()},
+			{Name: "pool_full", Count: 4, Sentence: frame.PoolFull.Sentence()},
+		},
 	}
-	if d := cmp.Diff(want, Sum(fakeCounters{}, fakeCounters{})); d != "" {
+	want6 := Path{
+		Verdicts: map[string]uint64{"drop": 0, "reply": 2, "await": 0, "punt": 0},
+		Reasons:  []Reason{{Name: "pool_full", Count: 2, Sentence: frame.PoolFull.Sentence()}},
+	}
+	all, six := Sum(fakeCounters{}, fakeCounters{})
+	if d := cmp.Diff([]Path{want, want6}, []Path{all, six}); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }

@@ -35,8 +35,9 @@ type Status struct {
 
 	Journal    Journal     `json:"journal"`
 	Interfaces []port.Info `json:"interfaces"`
-	// Fast and Slow count what each path did with its frames. A frame that the
-	// fast path punts is counted there as punt, and again in Slow.
+	// Fast and Slow count what each path did with its frames, of both families; what of
+	// that is DHCPv6 is in DHCPv6. A frame that the fast path punts is counted there as
+	// punt, and again in Slow.
 	Fast  Path   `json:"fast"`
 	Slow  Path   `json:"slow"`
 	Pools []Pool `json:"pools"`
@@ -53,6 +54,8 @@ type Status struct {
 // DHCPv6 is how that side of the server is.
 type DHCPv6 struct {
 	DUID      string  `json:"duid"`      // the server's
+	Fast      Path    `json:"fast"`      // of Status.Fast
+	Slow      Path    `json:"slow"`      // of Status.Slow
 	Delegated uint64  `json:"delegated"` // prefixes among the leases
 	Pools     []Pool6 `json:"pools"`
 	Routes    *Routes `json:"routes,omitempty"` // nil: none are installed
@@ -154,30 +157,40 @@ type Pool struct {
 	Free     uint64 `json:"free"`
 }
 
-// CounterSource is a set of counters by verdict and reason.
+// CounterSource is a set of counters by verdict and reason, and of the DHCPv6 among
+// what they count.
 type CounterSource interface {
 	Verdict(frame.Verdict) uint64
 	Reason(frame.Reason) uint64
+	Verdict6(frame.Verdict) uint64
+	Reason6(frame.Reason) uint64
 }
 
-// Sum adds up counters; Reasons that never happened are left out.
-func Sum(sources ...CounterSource) Path {
-	p := Path{Verdicts: map[string]uint64{}, Reasons: []Reason{}}
+// Sum adds up counters, and of DHCPv6 by themselves; Reasons that never happened are
+// left out.
+func Sum(sources ...CounterSource) (all, v6 Path) {
+	all = Path{Verdicts: map[string]uint64{}, Reasons: []Reason{}}
+	v6 = Path{Verdicts: map[string]uint64{}, Reasons: []Reason{}}
 	for v := frame.Drop; v <= frame.Punt; v++ {
-		var n uint64
+		var n, n6 uint64
 		for _, s := range sources {
+			n6 += s.Verdict6(v) // first: the sum, which grows, is never less
 			n += s.Verdict(v)
 		}
-		p.Verdicts[v.String()] = n
+		all.Verdicts[v.String()], v6.Verdicts[v.String()] = n, n6
 	}
 	for r := range frame.NumReasons {
-		var n uint64
+		var n, n6 uint64
 		for _, s := range sources {
+			n6 += s.Reason6(r)
 			n += s.Reason(r)
 		}
 		if n > 0 {
-			p.Reasons = append(p.Reasons, Reason{Name: r.String(), Count: n, Sentence: r.Sentence()})
+			all.Reasons = append(all.Reasons, Reason{Name: r.String(), Count: n, Sentence: r.Sentence()})
+		}
+		if n6 > 0 {
+			v6.Reasons = append(v6.Reasons, Reason{Name: r.String(), Count: n6, Sentence: r.Sentence()})
 		}
 	}
-	return p
+	return all, v6
 }

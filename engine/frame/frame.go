@@ -23,6 +23,16 @@ type Frame struct {
 	// Port is the index of the interface that received the frame, as the
 	// configuration numbers them.
 	Port uint16
+	// V6 says that it is DHCPv6's. The handler that decides on the frame sets it.
+	V6 bool
+}
+
+// Family is an index for what is counted for each: DHCPv4 first.
+func Family(v6 bool) int {
+	if v6 {
+		return 1
+	}
+	return 0
 }
 
 // Verdict says what becomes of a frame after a handler has seen it.

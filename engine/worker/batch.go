@@ -36,7 +36,7 @@ func (w *Worker) handle(rx []frame.Frame, now time.Time) {
 			w.free[nFree] = *f
 			nFree++
 		}
-		w.Counters.add(v, why)
+		w.Counters.add(f, v, why)
 	}
 	if w.batch.Len() > 0 {
 		w.o.Journal.Append(w.batch)
@@ -79,7 +79,7 @@ func (w *Worker) release(now time.Time) int {
 			} else if why := w.hopeless(p, now); why != frame.OK {
 				w.free[nFree] = p.f
 				nFree++
-				w.Counters.add(frame.Drop, why)
+				w.Counters.add(&p.f, frame.Drop, why)
 			} else {
 				break
 			}
@@ -122,8 +122,8 @@ func (w *Worker) send(fs []frame.Frame) {
 	_ = w.o.Socket.Flush()
 	fs = fs[n:]
 	n = w.o.Socket.Send(fs)
-	for range fs[n:] {
-		w.Counters.add(frame.Drop, frame.TxFull)
+	for i := range fs[n:] {
+		w.Counters.add(&fs[n+i], frame.Drop, frame.TxFull)
 	}
 	if n < len(fs) {
 		w.o.Socket.Free(fs[n:])
@@ -135,7 +135,7 @@ func (w *Worker) freeLot() {
 	for w.lot.len() > 0 {
 		w.free[0] = w.lot.head().f
 		w.lot.pop()
-		w.Counters.add(frame.Drop, frame.ParkStale)
+		w.Counters.add(&w.free[0], frame.Drop, frame.ParkStale)
 		w.o.Socket.Free(w.free[:1])
 	}
 	w.Counters.publish()

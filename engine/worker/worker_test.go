@@ -210,6 +210,40 @@ func TestEachVerdictTakesItsRoad(t *testing.T) {
 	}
 }
 
+// What is DHCPv6 is counted by itself as well, by what the handler says of the frame; also when it is given up
+// later, and in a sum.
+func TestFamiliesAreCountedApart(t *testing.T) {
+	b := setUp(Options{})
+	all := frames(frame.Drop, frame.Reply, frame.Await, frame.Await, frame.Punt)
+	for i := range all {
+		all[i].V6 = i%2 == 0 // the handler of this test leaves it
+	}
+	b.sock.inbox = all
+	b.mustTurn(t)
+	b.now = b.now.Add(staleAfter + 1)
+	b.mustTurn(t)
+	b.sock.room = 1
+	b.sock.inbox = frames(frame.Reply, frame.Reply, frame.Reply, frame.Reply)
+	b.sock.inbox[3].V6 = true
+	b.mustTurn(t)
+	var sum Counters
+	sum.Merge(&b.Counters)
+	sum.Merge(&b.Counters)
+	for v, want := range map[frame.Verdict][2]uint64{frame.Drop: {5, 3}, frame.Reply: {5, 1}, frame.Await: {2, 1}, frame.Punt: {1, 1}} {
+		if n, six := b.Counters.Verdict(v), b.Counters.Verdict6(v); n != want[0] || six != want[1] {
+			t.Errorf("%v: %d, of DHCPv6 %d, want %v", v, n, six, want)
+		}
+		if n, six := sum.Verdict(v), sum.Verdict6(v); n != 2*want[0] || six != 2*want[1] {
+			t.Errorf("%v in a sum: %d, of DHCPv6 %d", v, n, six)
+		}
+	}
+	for why, want := range map[frame.Reason][2]uint64{frame.ParkStale: {2, 1}, frame.TxFull: {2, 1}, frame.OK: {7, 2}} {
+		if n, six := b.Counters.Reason(why), b.Counters.Reason6(why); n != want[0] || six != want[1] {
+			t.Errorf("%v: %d, of DHCPv6 %d, want %v", why, n, six, want)
+		}
+	}
+}
+
 // RFC 2131 §3.1 step 4: "the server ... commits the binding for the client to
 // persistent storage and responds with a DHCPACK".
 func TestNothingParkedLeavesBeforeItIsDurable(t *testing.T) {

@@ -79,6 +79,7 @@ func SrcMAC(b []byte) []byte { return b[offSrcMAC : offSrcMAC+LenMAC : offSrcMAC
 // Fragment, NotDHCP) or to punt it (PuntAddressing); l is then undefined.
 // It does not judge ports or addresses.
 func Parse(b []byte, l *Layers) frame.Reason {
+	l.V6 = false
 	// Offsets are 16 bits wide; what lies beyond no DHCP message can reach.
 	if len(b) > 0xffff {
 		b = b[:0xffff]
@@ -106,6 +107,7 @@ func Parse(b []byte, l *Layers) frame.Reason {
 	case TypeIPv4:
 		return parse4(b, l)
 	case TypeIPv6:
+		l.V6 = true // also of what is found to be wrong
 		return parse6(b, l)
 	}
 	return frame.BadEther
@@ -150,7 +152,6 @@ func parse4(b []byte, l *Layers) frame.Reason {
 	if hlen != LenIPv4 {
 		return frame.PuntAddressing
 	}
-	l.V6 = false
 	l.L4 = l.L3 + LenIPv4
 	udp := UDP(ip[LenIPv4:total])
 	if why := parseUDP(udp, l); why != frame.OK {
@@ -185,7 +186,6 @@ func parse6(b []byte, l *Layers) frame.Reason {
 	default:
 		return frame.NotDHCP
 	}
-	l.V6 = true
 	l.L4 = l.L3 + LenIPv6
 	udp := UDP(ip[LenIPv6:total])
 	if why := parseUDP(udp, l); why != frame.OK {

@@ -22,7 +22,7 @@ func compile(cfg *config.Config, facts map[int]port.Facts) (*policy.Policy, erro
 	}
 	spec.Identity = identities[cfg.Identity]
 	spec.SilentReboot, spec.StrictUserClass = cfg.SilentReboot, cfg.StrictUserClass
-	spec.FQDN = fqdn(cfg)
+	spec.FQDN = fqdn(cfg, &cfg.FQDN)
 	spec.ForceRenew = cfg.ForceRenew
 	spec.LeaseQuery = policy.LeaseQuerySpec{Allow: cfg.LeaseQuery.Allow, Options: cfg.LeaseQuery.Options}
 	spec.Authorization, spec.AuthorizationName = authorizations[cfg.Rogue.State], cfg.Rogue.Name
@@ -44,18 +44,23 @@ func compile(cfg *config.Config, facts map[int]port.Facts) (*policy.Policy, erro
 		}
 		spec.Ports = append(spec.Ports, ps)
 	}
+	names := map[*config.FQDN]*policy.FQDNSpec{}
 	for i := range cfg.Networks {
 		n := &cfg.Networks[i]
 		ns := policy.NetworkSpec{
 			Name: n.Name, Options: options(n.Options), Links: links(n.Links), Authoritative: n.Authoritative, RapidCommit: n.RapidCommit,
 		}
 		for j := range n.Subnets {
-			ns.Subnets = append(ns.Subnets, subnet(&n.Subnets[j]))
+			s := subnet(&n.Subnets[j])
+			s.FQDN = fqdnOf(cfg, &n.Subnets[j], names)
+			ns.Subnets = append(ns.Subnets, s)
 		}
 		spec.Networks = append(spec.Networks, ns)
 	}
 	for i := range cfg.Subnets {
-		spec.Subnets = append(spec.Subnets, subnet(&cfg.Subnets[i]))
+		s := subnet(&cfg.Subnets[i])
+		s.FQDN = fqdnOf(cfg, &cfg.Subnets[i], names)
+		spec.Subnets = append(spec.Subnets, s)
 	}
 	for i := range cfg.Classes {
 		c := &cfg.Classes[i]

@@ -27,7 +27,7 @@ func compile6(cfg *config.Config, facts map[int]port.Facts, duid, secret []byte)
 			Deny: matches(cfg.Filters.Deny, true), Allow: matches(cfg.Filters.Allow, true), Enforce: cfg.Filters.Enforce,
 		},
 		Authorization: authorizations[cfg.Rogue.State], AuthorizationName: cfg.Rogue.Name,
-		FQDN:              fqdn(cfg),
+		FQDN:              fqdn(cfg, &cfg.FQDN),
 		LeaseQuery:        policy6.LeaseQuerySpec{Allow: cfg.LeaseQuery.Allow, NoOptions: cfg.LeaseQuery.Options != nil},
 		ReconfigureSecret: secret,
 		Precedence:        []policy6.Identifier{}, // nil has a meaning of its own

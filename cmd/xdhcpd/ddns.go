@@ -13,14 +13,44 @@ import (
 // updatesNames says whether names are put into the DNS.
 func updatesNames(cfg *config.Config) bool { return len(cfg.DDNS.Zones) > 0 }
 
-// fqdn says how options 81 and 39 (DHCPv6) are answered: that of what engine/ddns does.
-func fqdn(cfg *config.Config) policy.FQDNSpec {
+// fqdn says what clients are called and how options 81 and 39 (DHCPv6) are answered:
+// that of what engine/ddns does.
+func fqdn(cfg *config.Config, f *config.FQDN) policy.FQDNSpec {
 	on := updatesNames(cfg)
-	return policy.FQDNSpec{
-		Ignore: cfg.FQDN.Ignore, Suffix: cfg.FQDN.Suffix,
-		Updates: on, Record: on, HostNames: on && cfg.DDNS.HostNames,
+	spec := policy.FQDNSpec{
+		Ignore: f.Ignore, Suffix: f.Suffix, CompleteAll: f.CompleteAll, Lower: f.Lower, Characters: f.Characters, Instead: f.Instead,
+		Generate: generates[f.Generate], Prefix: f.Prefix,
+		// Where none of a subnet's names are updated, leases keep them so that
+		// engine/ddns leaves them alone.
+		Updates: on && !f.NoUpdate, Record: on, HostNames: on && cfg.DDNS.HostNames && !f.NoUpdate,
 		OverrideClient: cfg.DDNS.OverrideClient, OverrideNoUpdate: cfg.DDNS.OverrideNoUpdate,
 	}
+	if f.OverrideClient != nil {
+		spec.OverrideClient = *f.OverrideClient
+	}
+	if f.OverrideNoUpdate != nil {
+		spec.OverrideNoUpdate = *f.OverrideNoUpdate
+	}
+	return spec
+}
+
+// fqdnOf is what a subnet says of its own; nil: nothing.
+func fqdnOf(cfg *config.Config, s *config.Subnet, made map[*config.FQDN]*policy.FQDNSpec) *policy.FQDNSpec {
+	if s.FQDN == nil {
+		return nil
+	}
+	spec := made[s.FQDN]
+	if spec == nil {
+		f := fqdn(cfg, s.FQDN)
+		spec = &f
+		made[s.FQDN] = spec
+	}
+	return spec
+}
+
+var generates = map[config.Generate]policy.Generate{
+	config.GenerateNever: policy.GenerateNever, config.GenerateAlways: policy.GenerateAlways,
+	config.GenerateWhenPresent: policy.GenerateWhenPresent, config.GenerateWhenNotPresent: policy.GenerateWhenNotPresent,
 }
 
 func (s *server) newDDNS(cfg *config.Config) *ddns.Updater {

@@ -61,3 +61,42 @@ func TestALeaseKeepsItsName(t *testing.T) {
 		t.Errorf("%q", e.Host)
 	}
 }
+
+// A reservation's name goes before what the client says, each subnet has its own rules,
+// and a client may be called by its address: in option 81 as in its lease.
+func TestNamesBySubnetAndReservation(t *testing.T) {
+	b := newBench(t, func(s *policy.Spec) {
+		s.FQDN = policy.FQDNSpec{Updates: true, Record: true, HostNames: true, Suffix: "example.net"}
+		s.Subnets[1].FQDN = &policy.FQDNSpec{Record: true, Suffix: "example.org"}
+		s.Subnets[2].FQDN = &policy.FQDNSpec{Updates: true, Record: true, HostNames: true, Generate: policy.GenerateAlways, Prefix: "h", Suffix: "example.com"}
+		s.Subnets[0].Reservations = []policy.ReservationSpec{{MAC: hw(9), Options: []policy.Option{{Code: 12, Data: []byte("printer")}}}}
+	})
+	for _, tt := range []struct {
+		n                  byte
+		relay, told, keeps string
+	}{
+		{9, "", "\x01\xff\xffprinter.example.net", "printer.example.net."},
+		{1, "", "\x01\xff\xffpc.example.net", "pc.example.net."},
+		{2, relay1, "\x0a\xff\xffpc.example.org", "pc"},
+		{3, relay2, "\x01\xff\xffh-10-2-0-10.example.com", "h-10-2-0-10.example.com."},
+	} {
+		ask := func(q Query) Answer {
+			q.FQDN = []byte("\x01\x00\x00pc")
+			if tt.relay != "" {
+				q = via(tt.relay, q)
+			}
+			return b.send(q)
+		}
+		offer := ask(discover(tt.n))
+		ack := ask(selecting(tt.n, offer.Yiaddr.String(), ours0))
+		var e lease.Entry
+		for _, a := range []Answer{offer, ack} {
+			if got, _ := ownOption(a.Own, 81); got != tt.told {
+				t.Errorf("%d: %s (%v): %q, want %q", tt.n, typeName(a.Type), a.Reason, got, tt.told)
+			}
+		}
+		if b.server.Table.Lookup(ack.Yiaddr, &e); string(e.Host) != tt.keeps {
+			t.Errorf("%d: the lease keeps %q, want %q", tt.n, e.Host, tt.keeps)
+		}
+	}
+}

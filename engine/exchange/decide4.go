@@ -96,9 +96,6 @@ func (s *Server) Decide4(p *policy.Policy, q *Query, now lease.Time, b *lease.Ba
 		d.silent(frame.BadRequest)
 		return
 	}
-	if p.FQDN.Records() && (q.Type == Discover || q.Type == Request) {
-		d.name()
-	}
 	switch q.Type {
 	case Discover:
 		d.discover()
@@ -244,6 +241,7 @@ func (d *decision) discover() {
 		// RFC 4039 §3: "with a DHCPACK that includes the Rapid Commit option and
 		// fully committed address and configuration information". Where it
 		// cannot be committed there is still the offer.
+		d.name(at, options, addr)
 		if out, g := d.commit(addr, valid); out == lease.OK {
 			d.a.Wait = g.Ticket
 			d.answer(Ack, at, options)

@@ -4,6 +4,9 @@ package exchange
 
 import (
 	"bytes"
+
+	"xdhcp/engine/lease"
+	"xdhcp/engine/policy"
 )
 
 // Options and sub-options that answer a message in particular.
@@ -73,18 +76,6 @@ func (d *decision) owned() *Own {
 	return d.a.Own
 }
 
-// hostName answers option 12, unless option 81 has been answered.
-func (d *decision) hostName() {
-	if !d.p.EchoHostName || len(d.q.Client.Host) == 0 || d.a.Own.Has(optFQDN) {
-		return
-	}
-	if name, ok := d.a.Options.Get(optHostName); ok && len(name) > 0 {
-		d.own(optHostName, name)
-		return
-	}
-	d.own(optHostName, d.q.Client.Host)
-}
-
 // machine sends the client's machine identifier back. RFC 4578 §2.3: "This option MUST
 // be present in all DHCP and PXE packets sent by PXE-compliant clients and servers"; PXE
 // 2.1 has it in a server's OFFER and ACK as it came. A client that sends it is taken for
@@ -96,26 +87,62 @@ func (d *decision) machine() {
 	}
 }
 
-// fqdn answers option 81.
-func (d *decision) fqdn() {
-	q := d.q
+// hide leaves an option out of the answer.
+func (d *decision) hide(code uint8) {
+	o := d.owned()
+	o.have[code>>6] |= 1 << (code & 63)
+}
+
+// names are what the client at addr is called, with the options that it would get.
+func (d *decision) names(options *policy.OptionSet, addr lease.IP4) policy.Names {
+	n := policy.Names{Asked: d.q.FQDN, Host: d.q.Client.Host, Addr: addr}
 	// [MS-DHCPE] §3.2.5: a client identifier that begins with "RAS " is that of
 	// a dial-in server, which asks for its client; option 81 MUST be ignored.
-	if len(q.FQDN) == 0 || bytes.HasPrefix(q.Client.ClientID, []byte("RAS ")) {
+	if bytes.HasPrefix(d.q.Client.ClientID, []byte("RAS ")) {
+		n.Asked = nil
+	}
+	if d.res != nil {
+		n.Reserved, _ = options.Get(optHostName)
+	}
+	return n
+}
+
+// hostName answers option 12, unless option 81 has been answered.
+func (d *decision) hostName(at *policy.Subnet) {
+	if !d.p.EchoHostName {
 		return
 	}
-	if v := d.p.FQDN.Answer(q.FQDN, &q.fqdn); v != nil {
+	n := d.names(d.a.Options, d.a.Yiaddr)
+	switch name := at.FQDN.HostName(&n, &d.q.name); {
+	case d.a.Own.Has(optFQDN):
+		if n.Reserved != nil {
+			d.hide(optHostName)
+		}
+	case name != nil:
+		d.own(optHostName, name)
+	}
+}
+
+// fqdn answers option 81.
+func (d *decision) fqdn(at *policy.Subnet) {
+	if len(d.q.FQDN) == 0 {
+		return
+	}
+	n := d.names(d.a.Options, d.a.Yiaddr)
+	if v := at.FQDN.Answer(&n, &d.q.fqdn, &d.q.name); v != nil {
 		d.own(optFQDN, v)
 	}
 }
 
-// name makes the host name that the lease keeps of what the client says: for those
-// who put it into the DNS (engine/ddns).
-func (d *decision) name() {
-	q := d.q
-	asked := q.FQDN
-	if bytes.HasPrefix(q.Client.ClientID, []byte("RAS ")) { // as in fqdn
-		asked = nil
+// name makes the host name that the lease of addr keeps: for those who put it into the
+// DNS (engine/ddns).
+func (d *decision) name(at *policy.Subnet, options *policy.OptionSet, addr lease.IP4) {
+	if !at.FQDN.Records() {
+		return
 	}
-	q.Client.Host = d.p.FQDN.Record(asked, q.Client.Host, &q.host)
+	if d.res != nil {
+		options = d.p.ForClasses(d.res.Options(options), &d.q.class.In)
+	}
+	n := d.names(options, addr)
+	d.req.Client.Host = at.FQDN.Record(&n, &d.q.host, &d.q.name)
 }

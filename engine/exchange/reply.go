@@ -26,8 +26,8 @@ func (d *decision) answer(typ uint8, at *policy.Subnet, options *policy.OptionSe
 	a.EchoSubnetSelection = q.SubnetSelection != 0 && d.p.SubnetSelection
 	d.identify(at)
 	if q.Type == Discover || q.Type == Request {
-		d.fqdn()
-		d.hostName()
+		d.fqdn(at)
+		d.hostName(at)
 	}
 	d.machine()
 	if d.vpn == vpnByOption {

@@ -207,6 +207,7 @@ func (d *decision) bind(addr lease.IP4) {
 	}
 	times := d.p.Times(at, addr, &d.q.class.In)
 	valid := times.For(d.q.WantTime, d.q.HasTime)
+	d.name(at, options, addr)
 	out, g := d.commit(addr, valid)
 	switch out {
 	case lease.OK:

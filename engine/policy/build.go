@@ -24,6 +24,7 @@ type builder struct {
 	poolNames map[poolName]int
 	reserved  map[lease.IP4]bool
 	sets      int // option sets so far
+	fqdns     map[*FQDNSpec]*FQDN
 }
 
 // A subnetBuild is what Build needs to know about a subnet and a packet does not.
@@ -197,7 +198,7 @@ func (b *builder) addSubnet(s *SubnetSpec, n *NetworkSpec, seen map[netip.Prefix
 		ID: s.ID, Base: ip4(s.Prefix.Addr()), Mask: mask, Bits: uint8(s.Prefix.Bits()),
 		Times: times, ServerID: ip4(s.ServerID),
 		NextServer: boot.NextServer, ServerName: boot.ServerName, BootFile: boot.BootFile, Boot: boot,
-		Authoritative: b.spec.Authoritative, RapidCommit: s.RapidCommit, VSS: s.VSS,
+		Authoritative: b.spec.Authoritative, RapidCommit: s.RapidCommit, VSS: s.VSS, FQDN: b.fqdn(s.FQDN),
 		scope: sc,
 	})
 	sub := &p.Subnets[index]

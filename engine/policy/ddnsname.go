@@ -11,9 +11,8 @@ import (
 // Records says whether leases keep names as Record makes them.
 func (f *FQDN) Records() bool { return f.record }
 
-// Record is the host name that a lease keeps of a client that has sent asked as
-// option 81 (nil: it has not) and host as option 12. It is written into room, or is
-// host. Its dots say what is to be done with it:
+// Record is the host name that a lease keeps of a client. It is written into room, or is
+// option 12. Its dots say what is to be done with it:
 //
 //	pc.example.net.   the server does the A record's update and the pointer's
 //	pc.example.net    the client does the A record's, the server the pointer's
@@ -21,27 +20,45 @@ func (f *FQDN) Records() bool { return f.record }
 //
 // So it follows the flags that Answer has answered (RFC 4702 §4). §3.1 has a client
 // not send both options; if it does, option 81 counts.
-func (f *FQDN) Record(asked, host []byte, room *[lease.MaxHost]byte) []byte {
-	if len(asked) < 3 || f.ignore {
+func (f *FQDN) Record(names *Names, room *[lease.MaxHost]byte, space *NameRoom) []byte {
+	asked := len(names.Asked) >= 3 && !f.ignore
+	var other []byte
+	if f.changes || len(names.Reserved) > 0 {
+		other = f.name(names, asked, space)
+	}
+	if !asked {
 		if f.hostNames {
-			if n := f.text(host, false, room); n > 0 {
+			n := 0
+			if other != nil {
+				n = f.text(other, false, room)
+			} else {
+				n = f.text(names.Host, false, room)
+			}
+			if n > 0 {
 				return room[:n]
 			}
 		}
-		return label(host)
+		return label(names.Host)
 	}
-	flags, name := asked[0], asked[3:]
-	n := f.text(name, flags&fqdnE != 0, room)
+	n := f.keeps(names, other, room)
 	if n == 0 {
-		return label(host)
+		return label(names.Host)
 	}
-	switch out := f.does(flags); {
+	switch out := f.does(names.Asked[0]); {
 	case out&fqdnN != 0:
 		return label(room[:n])
 	case out&fqdnS != 0:
 		return room[:n]
 	}
 	return room[:n-1]
+}
+
+// keeps writes the name of option 81, or the one instead of it, as text does.
+func (f *FQDN) keeps(names *Names, other []byte, room *[lease.MaxHost]byte) int {
+	if other != nil {
+		return f.text(other, false, room)
+	}
+	return f.text(names.Asked[3:], names.Asked[0]&fqdnE != 0, room)
 }
 
 // does is what the server answers in S and N.

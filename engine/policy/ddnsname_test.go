@@ -55,23 +55,24 @@ func TestTheNameThatALeaseKeeps(t *testing.T) {
 			asked = append([]byte{byte(c.flags), 0, 0}, c.name...)
 		}
 		var room [lease.MaxHost]byte
-		if got := string(f.Record(asked, []byte(c.host), &room)); got != c.want {
+		if got := string(f.Record(&Names{Asked: asked, Host: []byte(c.host)}, &room, new(NameRoom))); got != c.want {
 			t.Errorf("%s: %q, want %q", c.what, got, c.want)
 		}
 		var answer [255]byte
-		if v := f.Answer(asked, &answer); v != nil && v[0]&(S|N) != c.told {
+		if v := f.Answer(&Names{Asked: asked}, &answer, new(NameRoom)); v != nil && v[0]&(S|N) != c.told {
 			t.Errorf("%s: told %x, want %x", c.what, v[0], c.told)
 		}
 	}
 	// The longest that fits: 63 bytes with the dots.
 	f := mustBuild(t, Spec{FQDN: on}).FQDN
 	var room [lease.MaxHost]byte
+	var space NameRoom
 	name := strings.Repeat("a", lease.MaxHost-len(".example.net."))
 	asked := []byte("\x01\x00\x00" + name)
-	if got := f.Record(asked, nil, &room); len(got) != lease.MaxHost || string(got) != name+".example.net." {
+	if got := f.Record(&Names{Asked: asked}, &room, &space); len(got) != lease.MaxHost || string(got) != name+".example.net." {
 		t.Errorf("%q", got)
 	}
-	if n := testing.AllocsPerRun(100, func() { f.Record(asked, nil, &room) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { f.Record(&Names{Asked: asked}, &room, &space) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -21,18 +21,44 @@ type FQDN struct {
 	ignore, updates, overClient, overNone bool
 	record, hostNames                     bool
 
-	suffix string // without dots at its ends
-	wire   []byte // the same in DNS wire format, with the root
+	naming
+	wire []byte // the suffix in DNS wire format, with the root
 }
 
-func (b *builder) addFQDN() {
-	s := &b.spec.FQDN
-	f := &b.p.FQDN
+func (b *builder) addFQDN() { b.compileFQDN(&b.p.FQDN, &b.spec.FQDN) }
+
+// fqdn is what holds in a subnet.
+func (b *builder) fqdn(s *FQDNSpec) *FQDN {
+	if s == nil {
+		return &b.p.FQDN
+	}
+	f := b.fqdns[s]
+	if f == nil {
+		f = new(FQDN)
+		b.compileFQDN(f, s)
+		if b.fqdns == nil {
+			b.fqdns = map[*FQDNSpec]*FQDN{}
+		}
+		b.fqdns[s] = f
+	}
+	return f
+}
+
+func (b *builder) compileFQDN(f *FQDN, s *FQDNSpec) {
 	*f = FQDN{
 		ignore: s.Ignore, updates: s.Updates, overClient: s.OverrideClient, overNone: s.OverrideNoUpdate,
 		record: s.Record, hostNames: s.HostNames,
-		suffix: strings.Trim(s.Suffix, "."),
+		naming: naming{
+			suffix: strings.Trim(s.Suffix, "."), completeAll: s.CompleteAll, lower: s.Lower,
+			instead: s.Instead, generate: s.Generate, prefix: s.Prefix,
+		},
 	}
+	if s.Characters != nil {
+		for i, w := range s.Characters {
+			f.bad[i] = ^w
+		}
+	}
+	f.changes = s.CompleteAll || s.Lower || s.Characters != nil || s.Generate != GenerateNever || s.Prefix != ""
 	if f.suffix == "" {
 		return
 	}
@@ -52,8 +78,10 @@ func (b *builder) addFQDN() {
 // RFC 4702 §4: N where no update is done, because the client wants none or
 // because we do none; S where we do the A record's, because the client asks for
 // it or the configuration overrides it; O where S is not what the client said.
-// E and, where it is complete, the name are the client's.
-func (f *FQDN) Answer(asked []byte, room *[255]byte) []byte {
+// E and, where it is complete, the name are the client's, unless its reservation or the
+// policy have another name for it.
+func (f *FQDN) Answer(names *Names, room *[255]byte, space *NameRoom) []byte {
+	asked := names.Asked
 	if f.ignore || len(asked) < 3 || len(asked) > len(room) {
 		// Longer than one option can only be a name in parts (RFC 3396), and
 		// longer than names are (RFC 1035 §3.1).
@@ -65,9 +93,13 @@ func (f *FQDN) Answer(asked []byte, room *[255]byte) []byte {
 		return nil
 	}
 	out |= f.does(flags)
+	var other []byte // the name that the client gets instead of its own
+	if f.changes || len(names.Reserved) > 0 {
+		other = f.name(names, true, space)
+	}
 	if f.record && out&fqdnN == 0 {
 		var text [lease.MaxHost]byte
-		if f.text(name, flags&fqdnE != 0, &text) == 0 {
+		if f.keeps(names, other, &text) == 0 {
 			out = out&^fqdnS | fqdnN // what cannot be kept is not promised
 		}
 	}
@@ -76,6 +108,16 @@ func (f *FQDN) Answer(asked []byte, room *[255]byte) []byte {
 	}
 	// §2.2: "A server SHOULD set these to 255".
 	room[0], room[1], room[2] = out, 255, 255
+	if other != nil {
+		if flags&fqdnE == 0 {
+			if n := 3 + len(other); n <= len(room) {
+				copy(room[3:], other)
+				return room[:n]
+			}
+		} else if n, ok := wire(room[3:], other, true); ok {
+			return room[:3+n]
+		}
+	}
 	n := 3 + copy(room[3:], name)
 	switch {
 	case f.suffix == "" || len(name) == 0:

@@ -177,7 +177,7 @@ func FuzzFacts(f *testing.F) {
 		p.LimitKeys(&c, nil, &m.In, &keys)
 		p.Subnets[0].Reservation(&c)
 		var room [255]byte
-		v := p.FQDN.Answer(fqdn, &room)
+		v := p.FQDN.Answer(&Names{Asked: fqdn}, &room, new(NameRoom))
 		if v == nil {
 			return
 		}

@@ -42,7 +42,7 @@ type Policy struct {
 	StrictUserClass bool
 	Authorization   Authorization
 
-	// FQDN says how option 81 is answered.
+	// FQDN says how option 81 is answered, for subnets that say nothing themselves.
 	FQDN FQDN
 	// VSS says that some subnet belongs to a virtual private network (RFC 6607).
 	VSS bool
@@ -137,6 +137,8 @@ type Subnet struct {
 	RapidCommit bool
 	// VSS is the virtual private network of the subnet; nil: the global one.
 	VSS []byte
+	// FQDN is what Policy.FQDN says, unless the subnet says otherwise.
+	FQDN *FQDN
 
 	scope *Scope
 	limit LimitKey // Max 0: none

@@ -42,7 +42,7 @@ func TestTheFlagsOfOption81(t *testing.T) {
 	} {
 		f := mustBuild(t, Spec{FQDN: c.spec}).FQDN
 		var room [255]byte
-		got := f.Answer([]byte{c.asked, 1, 2, 'x'}, &room)
+		got := f.Answer(&Names{Asked: []byte{c.asked, 1, 2, 'x'}}, &room, new(NameRoom))
 		if string(got) != string([]byte{c.want, 255, 255, 'x'}) {
 			t.Errorf("%s: % x, want flags %x", c.what, got, c.want)
 		}
@@ -80,7 +80,7 @@ func TestTheNameInOption81(t *testing.T) {
 		f := mustBuild(t, Spec{FQDN: FQDNSpec{Updates: true, Suffix: c.suffix}}).FQDN
 		var room [255]byte
 		got := "none"
-		if v := f.Answer(append([]byte{c.flags | 1, 0, 0}, c.name...), &room); v != nil {
+		if v := f.Answer(&Names{Asked: append([]byte{c.flags | 1, 0, 0}, c.name...)}, &room, new(NameRoom)); v != nil {
 			if got = string(v[3:]); v[0] != c.flags|1 {
 				t.Errorf("%s: flags %x", c.what, v[0])
 			}
@@ -91,10 +91,10 @@ func TestTheNameInOption81(t *testing.T) {
 	}
 	ignore := mustBuild(t, Spec{FQDN: FQDNSpec{Ignore: true}}).FQDN
 	var room [255]byte
-	if ignore.Answer([]byte{1, 0, 0, 'x'}, &room) != nil {
+	if ignore.Answer(&Names{Asked: []byte{1, 0, 0, 'x'}}, &room, new(NameRoom)) != nil {
 		t.Error("answered though it is to be ignored")
 	}
-	if mustBuild(t, Spec{}).FQDN.Answer([]byte{1, 0}, &room) != nil {
+	if mustBuild(t, Spec{}).FQDN.Answer(&Names{Asked: []byte{1, 0}}, &room, new(NameRoom)) != nil {
 		t.Error("an option that is too short is answered")
 	}
 	for _, bad := range []string{"a..b", strings.Repeat("a", 64)} {
@@ -110,10 +110,10 @@ func TestRFC4702_2_3_OverlongNameIsNotAnswered(t *testing.T) {
 	var f FQDN
 	var room [255]byte
 	name := bytes.Repeat([]byte{1, 'a'}, 127) // 254 bytes, with flags 257
-	if v := f.Answer(append([]byte{fqdnE, 0, 0}, name...), &room); v != nil {
+	if v := f.Answer(&Names{Asked: append([]byte{fqdnE, 0, 0}, name...)}, &room, new(NameRoom)); v != nil {
 		t.Errorf("answered with % x", v)
 	}
-	if v := f.Answer(append([]byte{fqdnE, 0, 0}, name[:252]...), &room); len(v) != 255 {
+	if v := f.Answer(&Names{Asked: append([]byte{fqdnE, 0, 0}, name[:252]...)}, &room, new(NameRoom)); len(v) != 255 {
 		t.Errorf("the longest that fits is answered with % x", v)
 	}
 }

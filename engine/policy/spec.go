@@ -108,6 +108,19 @@ type FQDNSpec struct {
 	HostNames bool
 	// Suffix completes a name that is not fully qualified: labels with dots.
 	Suffix string
+	// CompleteAll does so for every name in text that has no dot at its end and does
+	// not end with the suffix already, and for host names (option 12).
+	CompleteAll bool
+	// Lower writes names in small letters.
+	Lower bool
+	// Characters are those that names may have, a bit for each; nil: all are. Instead
+	// is what others become; 0: nothing.
+	Characters *[4]uint64
+	Instead    byte
+	// Generate says when a client is called by its address, as in Prefix-192-0-2-1. With
+	// a Prefix that is also what is answered to an empty name.
+	Generate Generate
+	Prefix   string
 }
 
 const (
@@ -166,6 +179,8 @@ type SubnetSpec struct {
 	Authoritative *bool
 	// Identity is Spec.Identity for the clients of this subnet; nil: as there.
 	Identity *Identity
+	// FQDN is Spec.FQDN for the clients of this subnet; nil: as there.
+	FQDN *FQDNSpec
 	// RapidCommit acknowledges at once a DISCOVER that asks for it (RFC 4039
 	// §3.2: only where no other server's leases would be left unused).
 	RapidCommit bool

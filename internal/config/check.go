@@ -29,6 +29,8 @@ type checker struct {
 	ifaces     []string
 	classNames map[string]Place
 	hasFlexID  bool
+	fqdnTop    *FQDN
+	suffixed   bool // fqdn.suffix is there, be it empty
 	refs       []classRef
 	places     []subnetPlace // of all subnets
 	claims     []span6       // IPv6 addresses that pools and delegated blocks give out

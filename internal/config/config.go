@@ -108,12 +108,6 @@ type Filters struct {
 	Enforce bool // the file has a list of whom to allow: nobody else is served
 }
 
-// FQDN says how a client's name in option 81 is answered (RFC 4702).
-type FQDN struct {
-	Ignore bool   // not at all
-	Suffix string // completes a name that is not fully qualified
-}
-
 // Rogue is what this server is in the rogue detection of Microsoft's servers.
 type Rogue struct {
 	State RogueState
@@ -144,6 +138,7 @@ type Subnet struct {
 	VSS           []byte // virtual private network: type and identifier (RFC 6607)
 	// Classes and Deny restrict all pools.
 	Classes, Deny []string
+	FQDN          *FQDN // what the subnet or its shared network says; nil: as at the top level
 	At            Place
 }
 

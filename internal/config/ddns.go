@@ -81,8 +81,8 @@ func (c *checker) ddns(p *path, n *node, cfg *Config) {
 			*f.to = c.boolean(p.at(f.key), v)
 		}
 	}
-	if cfg.FQDN.Suffix == "" {
-		c.fail(p, n, "needs fqdn.suffix: the domain of clients that say only their host's name")
+	if !c.suffixed {
+		c.fail(p, n, "needs fqdn.suffix: the domain of clients that say only their host's name, or \"\"")
 	}
 	if cfg.FQDN.Ignore && !d.HostNames {
 		c.fail(p, n, "has no names: fqdn.answer and host-names are both false")

@@ -42,7 +42,7 @@ func TestDDNSProblems(t *testing.T) {
 	for _, tt := range []bad{
 		{"ddns: {ttl: 5m}", []string{
 			"1:7: ddns.zones: is missing: name at least one, as in [{zone: example.net, server: 192.0.2.53}]",
-			"1:7: ddns: needs fqdn.suffix: the domain of clients that say only their host's name",
+			"1:7: ddns: needs fqdn.suffix: the domain of clients that say only their host's name, or \"\"",
 		}},
 		{"fqdn: {suffix: example.net, answer: false}\nddns: {zones: [], host-names: false, key: k}", []string{
 			"2:7: ddns: has no names: fqdn.answer and host-names are both false",

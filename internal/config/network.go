@@ -10,7 +10,7 @@ import (
 )
 
 var networkKeys = keySet{
-	known: []string{"name", "subnets", "lease", "options", "always-send", "class-options", "never-send", "links", "authoritative", "rapid-commit", "dhcpv6"},
+	known: []string{"name", "subnets", "lease", "options", "always-send", "class-options", "never-send", "links", "authoritative", "rapid-commit", "fqdn", "dhcpv6"},
 	others: map[string]string{
 		"subnet4": "subnets", "option-data": "options", "interface": "links", "valid-lifetime": "lease",
 	},
@@ -26,32 +26,7 @@ var filterKeys = keySet{
 	others: map[string]string{"drop": "deny", "permit": "allow"},
 }
 
-var (
-	fqdnKeys = keySet{
-		known:  []string{"answer", "suffix"},
-		others: map[string]string{"updates": "ddns: {zones: …}", "override-client": "ddns: {override-client: …}", "override-no-update": "ddns: {override-no-update: …}", "qualifying-suffix": "suffix", "ddns-qualifying-suffix": "suffix"},
-	}
-	rogueKeys = keySet{known: []string{"state", "name"}}
-)
-
-// fqdn says how option 81 is answered.
-func (c *checker) fqdn(p *path, n *node, f *FQDN) {
-	if !c.isMap(p, n, &fqdnKeys) {
-		return
-	}
-	if v := n.get("answer"); v != nil {
-		f.Ignore = !c.boolean(p.at("answer"), v)
-	}
-	if v := n.get("suffix"); v != nil {
-		f.Suffix = c.short(p.at("suffix"), v, 253)
-		if _, err := c.reg.Encode(fqdnDef, f.Suffix); f.Suffix != "" && err != nil {
-			c.badValue(p.at("suffix"), v, v, err)
-		}
-	}
-}
-
-// fqdnDef is an option that holds one domain name: v4-lost.
-var fqdnDef, _ = option.ByCode(option.DHCP4, 137)
+var rogueKeys = keySet{known: []string{"state", "name"}}
 
 // rogue is what a server of Microsoft is told that asks ([MS-DHCPE] §3.2.5).
 func (c *checker) rogue(p *path, n *node, r *Rogue) {
@@ -105,7 +80,8 @@ func (c *checker) networks(p *path, n *node, cfg *Config) []Network {
 			nw.RapidCommit = c.boolean(p.at("rapid-commit"), v)
 		}
 		if v := el.get("subnets"); v != nil {
-			nw.Subnets = c.subnets(p.at("subnets"), v, above, &v6, cfg.Options, nw.Options)
+			fqdn := c.fqdnBelow(p.at("fqdn"), el.get("fqdn"), &cfg.FQDN)
+			nw.Subnets = c.subnets(p.at("subnets"), v, above, fqdn, &v6, cfg.Options, nw.Options)
 		} else {
 			c.fail(p.at("subnets"), el, "is missing: at least one subnet is wanted")
 		}

@@ -147,6 +147,7 @@ func (c *checker) top(n *node) *Config {
 	if v := n.get("strict-user-class"); v != nil {
 		cfg.StrictUserClass = c.boolean(root.at("strict-user-class"), v)
 	}
+	c.fqdnTop = &cfg.FQDN
 	if v := n.get("fqdn"); v != nil {
 		c.fqdn(root.at("fqdn"), v, &cfg.FQDN)
 	}
@@ -179,7 +180,7 @@ func (c *checker) top(n *node) *Config {
 	}
 	if v := n.get("subnets"); v != nil {
 		v6 := subnets6{above: above6{cfg.DHCP6.Lease, cfg.DHCP6.RapidCommit}}
-		cfg.Subnets = c.subnets(root.at("subnets"), v, cfg.Lease, &v6, cfg.Options)
+		cfg.Subnets = c.subnets(root.at("subnets"), v, cfg.Lease, &cfg.FQDN, &v6, cfg.Options)
 		cfg.DHCP6.Subnets = v6.out
 	} else if n.get("shared-networks") == nil {
 		c.fail(root.at("subnets"), n, "is missing: name at least one subnet, as in [{subnet: 192.0.2.0/24, pools: [192.0.2.10-192.0.2.99]}]")

@@ -59,6 +59,15 @@ func TestTopProblems(t *testing.T) {
 			`1:27: fqdn.suffix: "a..b" is not a domain name: two dots in a row, or one in front`,
 			"1:33: fqdn.updates: unknown key (did you mean ddns: {zones: …}?)",
 		}},
+		{"fqdn: {complete: some, characters: z-a, instead: --, generate: ever, generated-prefix: 'a b'}", []string{
+			`1:18: fqdn.complete: "some" is not short or all`,
+			"1:36: fqdn.characters: the range z-a goes backwards",
+			`1:50: fqdn.instead: "--" is more than one character`,
+			`1:64: fqdn.generate: "ever" is not never, always, when-present or when-not-present (did you mean never?)`,
+			`1:88: fqdn.generated-prefix: "a b" is not a domain name: it has a space or a control character in it`,
+		}},
+		{"fqdn: {characters: a-z, generate: always}", []string{
+			"1:7: fqdn: needs generated-prefix: what is before the address in a name", "1:20: fqdn.characters: a name needs dots: add one"}},
 		{"rogue-detection: {state: rogue}", []string{`1:26: rogue-detection.state: "rogue" is not authorized, detected or unauthorized`}},
 		{"options: {81: hex:00, 221: hex:00}", []string{
 			"1:11: options.81: option 81 is made by the server: write fqdn: {…}",

@@ -66,7 +66,7 @@ func TestReferenceIsComplete(t *testing.T) {
 
 var keySets = map[string]*keySet{
 	"top": &topKeys, "history": &historyKeys, "interfaces": &interfaceKeys, "lease": &leaseKeys, "option-definitions": &definitionKeys,
-	"shared-networks": &networkKeys, "links": &linkKeys, "filters": &filterKeys, "limits": &limitKeys, "fqdn": &fqdnKeys, "rogue-detection": &rogueKeys,
+	"shared-networks": &networkKeys, "links": &linkKeys, "filters": &filterKeys, "limits": &limitKeys, "fqdn": &fqdnKeys, "fqdn-below": &fqdnBelowKeys, "rogue-detection": &rogueKeys,
 	"classes": &classKeys, "match": &matchKeys, "prefix": &prefixKeys, "vendor-id": &vendorIDKeys, "subnets": &subnetKeys, "pools": &poolKeys, "reservations": &reservationKeys,
 	"dhcpv6": &dhcp6Keys, "routes": &routesKeys, "shared-networks.dhcpv6": &network6Keys, "classes.dhcpv6": &class6Keys, "lease6": &lease6Keys,
 	"subnets6": &subnet6Keys, "pools6": &pool6Keys, "delegate": &delegateKeys, "exclude6": &excludeKeys, "reservations6": &reservation6Keys,

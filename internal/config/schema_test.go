@@ -122,9 +122,12 @@ func schema(t *testing.T) object {
 		})),
 		"reservation-order": listOf(words(identifierWords)),
 		"silent-reboot":     boolean,
-		"fqdn":              keys("fqdn", nil, object{"answer": boolean, "suffix": text}),
-		"rogue-detection":   keys("rogue-detection", nil, object{"state": words(rogueWords), "name": text}),
-		"forcerenew":        boolean,
+		"fqdn": keys("fqdn", nil, object{
+			"answer": boolean, "suffix": text, "complete": words(completeWords), "lower-case": boolean, "characters": text, "instead": text,
+			"generate": words(generateWords), "generated-prefix": text,
+		}),
+		"rogue-detection": keys("rogue-detection", nil, object{"state": words(rogueWords), "name": text}),
+		"forcerenew":      boolean,
 		"ddns": keys("ddns", []string{"zones"}, object{
 			"zones": listOf(keys("ddns.zones", []string{"zone", "server"}, object{"zone": text, "server": text, "key": text})),
 			"keys":  listOf(keys("ddns.keys", []string{"name", "secret"}, object{"name": text, "algorithm": words(ddnsAlgorithms), "secret": text})),
@@ -166,6 +169,10 @@ func schema(t *testing.T) object {
 		"lease": either(ref("time"), keys("lease", nil, object{
 			"valid": ref("time"), "renew": ref("time"), "rebind": ref("time"), "min": ref("time"), "max": ref("time"), "default-timers": boolean,
 		})),
+		"fqdn-below": keys("fqdn-below", nil, object{
+			"suffix": text, "complete": words(completeWords), "lower-case": boolean, "characters": text, "instead": text, "generate": words(generateWords),
+			"generated-prefix": text, "update": boolean, "override-client": boolean, "override-no-update": boolean,
+		}),
 		"definition": keys("option-definitions", []string{"name", "code"}, object{
 			"name": text, "code": object{"type": "integer", "minimum": 1, "maximum": 65534}, "type": text, "array": boolean, "space": text, "encapsulates": text,
 		}),
@@ -186,7 +193,7 @@ func schema(t *testing.T) object {
 		"link": either(text, keys("links", []string{"interface"}, object{"interface": text, "vlan": vlan, "inner-vlan": vlan})),
 		"network": keys("shared-networks", []string{"name", "subnets"}, object{
 			"name": text, "subnets": listOf(either(ref("subnet"), ref("subnet6"))), "lease": ref("lease"), "options": ref("options"), "always-send": listOf(text), "class-options": ref("class-options"), "never-send": listOf(text),
-			"links": listOf(ref("link")), "authoritative": boolean, "rapid-commit": boolean,
+			"links": listOf(ref("link")), "authoritative": boolean, "rapid-commit": boolean, "fqdn": ref("fqdn-below"),
 			"dhcpv6": keys("shared-networks.dhcpv6", nil, object{
 				"lease": ref("lease6"), "options": ref("options6"), "always-send": listOf(text), "rapid-commit": boolean,
 			}),
@@ -210,7 +217,7 @@ func schema(t *testing.T) object {
 			"never-send":    listOf(text),
 			"links":         listOf(ref("link")),
 			"relays":        ref("addresses"),
-			"server-id":     text, "authoritative": boolean, "identity": words(identityWords), "rapid-commit": boolean,
+			"server-id":     text, "authoritative": boolean, "identity": words(identityWords), "rapid-commit": boolean, "fqdn": ref("fqdn-below"),
 			"classes": listOf(text), "deny": listOf(text), "vss": text, "limit": object{"type": "integer", "minimum": 1, "maximum": 1<<32 - 1},
 		}),
 		"reservation": keys("reservations", nil, object{

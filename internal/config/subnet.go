@@ -14,7 +14,7 @@ import (
 var subnetKeys = keySet{
 	known: []string{
 		"subnet", "pools", "exclude", "lease", "options", "always-send", "class-options", "never-send", "reservations", "id", "next-server", "server-name", "boot-file",
-		"links", "relays", "server-id", "authoritative", "identity", "rapid-commit", "classes", "deny", "vss", "limit",
+		"links", "relays", "server-id", "authoritative", "identity", "rapid-commit", "classes", "deny", "vss", "limit", "fqdn",
 	},
 	others: map[string]string{
 		"prefix": "subnet", "network": "subnet", "cidr": "subnet", "range": "pools", "pool": "pools",
@@ -38,7 +38,7 @@ type subnetPlace struct {
 
 // subnets takes a list; options are those that each IPv4 subnet inherits, the
 // strongest last. IPv6 subnets go into v6.
-func (c *checker) subnets(p *path, n *node, above Lease, v6 *subnets6, options ...[]Option) []Subnet {
+func (c *checker) subnets(p *path, n *node, above Lease, fqdn *FQDN, v6 *subnets6, options ...[]Option) []Subnet {
 	items := c.items(p, n)
 	if n.kind == listNode && len(items) == 0 {
 		c.fail(p, n, "is empty: at least one subnet is wanted")
@@ -70,6 +70,9 @@ func (c *checker) subnets(p *path, n *node, above Lease, v6 *subnets6, options .
 			continue
 		}
 		s := Subnet{Prefix: prefix, At: el.place}
+		if f := c.fqdnBelow(p.at("fqdn"), el.get("fqdn"), fqdn); f != c.fqdnTop {
+			s.FQDN = f
+		}
 		if v := el.get("id"); v != nil {
 			s.ID = c.subnetID(p.at("id"), v)
 		}

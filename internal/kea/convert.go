@@ -153,6 +153,7 @@ type converter struct {
 	flexID  identifier // what the hook flex_id makes it
 	// flexExpr is its expression in our words, where it is not one of ours.
 	flexExpr        string
+	updates         bool     // names are put into the DNS
 	hookIdentity    string   // the identity that the hook makes, "": none
 	bootp           bool     // the hook is there
 	served          []string // interfaces

@@ -48,6 +48,13 @@ func TestFeatures(t *testing.T) {
 		{"limits without the hook", in192(`"user-context":{"limits":{"address-limit":80}}`), nil, nil},
 		{"timers that are not given", `"valid-lifetime":600,"renew-timer":900`, []string{"lease: {valid: 600, default-timers: false, min: 600, max: 600}"}, nil},
 		{"timers that are computed", `"valid-lifetime":600,"calculate-tee-times":true`, []string{"lease: {valid: 600, min: 600, max: 600}"}, nil},
+		{"names", `"ddns-qualifying-suffix":"Example.net.","hostname-char-set":"[^A-Z.]","hostname-char-replacement":"-",` + in192(`"ddns-replace-client-name":"when-not-present","ddns-generated-prefix":"h","ddns-qualifying-suffix":"","ddns-send-updates":false`),
+			[]string{`fqdn: {complete: all, lower-case: true, suffix: Example.net, characters: "A-Z.", instead: "-", generate: never, generated-prefix: myhost}`,
+				`fqdn: {suffix: "", generate: when-not-present, generated-prefix: h}`}, nil},
+		{"names, as earlier versions say it", `"dhcp-ddns":{"enable-updates":false,"qualifying-suffix":"x.net","replace-client-name":"always","override-no-update":true}`,
+			[]string{`fqdn: {complete: all, lower-case: true, suffix: x.net, characters: "A-Za-z0-9.-", generate: always, generated-prefix: myhost}`}, nil},
+		{"names with other characters", `"hostname-char-set":"[_]","hostname-char-replacement":"ab"`, nil, []string{"hostname-char-set [_]", "hostname-char-replacement ab"}},
+		{"DNS updates without their file", `"dhcp-ddns":{"enable-updates":true},"ddns-use-conflict-resolution":false`, nil, []string{"dhcp-ddns", "ddns-use-conflict-resolution"}},
 		{"classes of Kea's own", `"client-classes":[{"name":"VENDOR_CLASS_x y"},{"name":"BOOTP"}]`, []string{`match: {vendor-class: "x y"}`, `match: {expression: "not exists(53)"}`}, nil},
 	} {
 		r, problems := Convert("f", []byte(whole(tt.members)), Options{})
@@ -85,5 +92,63 @@ func TestFeatures(t *testing.T) {
 	}
 	if r, problems := Convert("f", []byte(whole(hook("lease_query", ""))), Options{}); r != nil || !strings.Contains(problems[0].Msg, "who may ask") {
 		t.Error(problems)
+	}
+}
+
+// The zones and keys of kea-dhcp-ddns.conf, which lies beside the file.
+func TestDNSUpdates(t *testing.T) {
+	const d2 = `{"DhcpDdns": { "ip-address": "127.0.0.1", "port": 53001,
+  "tsig-keys": [ {"name": "one.", "algorithm": "HMAC-SHA512", "secret": "AAAA"}, {"name": "old", "algorithm": "HMAC-MD5", "secret": "AAAA"} ],
+  "forward-ddns": { "ddns-domains": [
+    {"name": "example.net.", "key-name": "one.", "dns-servers": [ {"ip-address": "192.0.2.53"}, {"ip-address": "192.0.2.54"} ]},
+    {"name": "example.org.", "dns-servers": [ {"ip-address": "2001:db8::53", "port": 5353, "key-name": "one."} ]},
+    {"name": "old.net", "key-name": "old", "dns-servers": [ {"ip-address": "192.0.2.53"} ]} ] },
+  "reverse-ddns": { "ddns-domains": [ {"name": "2.0.192.in-addr.arpa.", "dns-servers": [ {"ip-address": "192.0.2.53", "port": 53} ]} ] } } }`
+	read := func(text string) func(string) ([]byte, error) {
+		return func(name string) ([]byte, error) {
+			if name != "/etc/kea/kea-dhcp-ddns.conf" {
+				t.Errorf("%s is read", name)
+			}
+			return []byte(text), nil
+		}
+	}
+	conf := []byte(whole(`"dhcp-ddns":{"enable-updates":true},"ddns-override-client-update":true,"ddns-qualifying-suffix":"example.net",` +
+		in192(`"ddns-send-updates":false,"ddns-override-client-update":false,"ddns-override-no-update":true`)))
+	r, problems := Convert("/etc/kea/kea-dhcp4.conf", conf, Options{ReadFile: read(d2)})
+	if r == nil {
+		t.Fatal(problems)
+	}
+	for _, want := range []string{`
+ddns:
+  keys:
+    - {name: one, algorithm: hmac-sha512, secret: "AAAA"}
+  # NOT CARRIED: key old (line 2): HMAC-MD5 is broken, and not spoken here
+  zones:
+    # ignored: dns-servers of example.net (line 4): updates go to the first of them
+    - {zone: example.net, server: "192.0.2.53", key: one}
+    - {zone: example.org, server: "[2001:db8::53]:5353", key: one}
+    # NOT CARRIED: domain old.net (line 6): its key is not carried
+    - {zone: 2.0.192.in-addr.arpa, server: "192.0.2.53"}
+  override-client: true
+`, "    fqdn: {update: false, override-client: false, override-no-update: true}\n"} {
+		if !strings.Contains(string(r.YAML), want) {
+			t.Errorf("not in the output: %s\n%s", want, r.YAML)
+		}
+	}
+	if cfg, problems := r.Config("f"); cfg == nil || len(cfg.DDNS.Zones) != 3 {
+		t.Errorf("%v", problems)
+	}
+	for _, tt := range []struct{ text, want string }{
+		{`{"DhcpDdns": {"forward-ddns": {"ddns-domains": [{"name": "x", "key-name": "k", "dns-servers": [{"ip-address": "192.0.2.1"}]}]}}}`, "names the key k, which is none"},
+		{`{"DhcpDdns": {"forward-ddns": {"ddns-domains": [{"name": "x", "dns-servers": []}]}}}`, "has no dns-servers"},
+		{`{"DhcpDdns": {"forward-ddns": {"ddns-domains": [{"name": "x", "dns-servers": [{"ip-address": "dns"}]}]}}}`, `"dns" is not the address`},
+		{`{"DhcpDdns": {"tsig-keys": [{"name": "k", "algorithm": "ROT13", "secret": "AA=="}]}}`, "not an algorithm"},
+		{`{"DhcpDdns": {"zones": 1}}`, `"zones" is not a keyword`},
+		{`{"Dhcp4": {}}`, "has no DhcpDdns"},
+		{`{`, ""},
+	} {
+		if r, problems := Convert("/etc/kea/kea-dhcp4.conf", conf, Options{ReadFile: read(tt.text)}); r != nil || !strings.Contains(problems[0].Msg, tt.want) {
+			t.Errorf("%s: %v", tt.text, problems)
+		}
 	}
 }

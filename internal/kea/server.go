@@ -25,11 +25,12 @@ type params struct {
 	authoritative     bool
 	matchClientID     bool
 	inSubnet, globalR bool
+	names             names
 }
 
 // Kea's defaults.
 var defaults = params{
-	valid: 7200, t1: 0.5, t2: 0.875, matchClientID: true, inSubnet: true,
+	valid: 7200, t1: 0.5, t2: 0.875, matchClientID: true, inSubnet: true, names: defaultNames,
 }
 
 const (
@@ -198,7 +199,7 @@ var hooks = map[string]string{
 	"subnet_cmds": "subnets are changed in the file", "class_cmds": "classes are changed in the file",
 	"host_cmds": "reservations are changed in the file", "cb_cmds": "there is no database", "mysql_cb": "there is no database",
 	"pgsql_cb": "there is no database", "run_script": "no scripts are run", "legal_log": "no forensic log is written",
-	"ddns_tuning": "names are not put into the DNS", "gss_tsig": "names are not put into the DNS",
+
 	"perfmon": "counters are shown by xdhcpd status", "rbac": "there is no control agent",
 }
 
@@ -281,6 +282,10 @@ var keaIdentifiers = []string{"hw-address", "duid", "circuit-id", "client-id", "
 
 // globals writes what the top level says of the server as a whole.
 func (c *converter) globals(out *doc, d *value) {
+	if v := d.get("dhcp-ddns"); v != nil && c.isMap(out, v, "dhcp-ddns") {
+		c.updates = c.flag(v, "enable-updates", false)
+		c.moveNames(d)
+	}
 	c.global = c.params(out, d, defaults)
 	out.add(at(d, "authoritative"), "authoritative: %v", c.global.authoritative)
 	out.add(d.at, "silent-reboot: true   # as Kea: no NAK for what it knows nothing of")
@@ -343,11 +348,7 @@ func (c *converter) globals(out *doc, d *value) {
 			}
 		}
 	}
-	if v := d.get("dhcp-ddns"); v != nil && c.isMap(out, v, "dhcp-ddns") {
-		if c.flag(v, "enable-updates", false) {
-			c.drop(out, v.at, "dhcp-ddns", "names are not put into the DNS")
-		}
-	}
+	c.ddns(out, d)
 }
 
 // identity is our word for match-client-id.
@@ -423,12 +424,12 @@ func (c *converter) params(out *doc, v *value, p params) params {
 	for _, f := range [][2]string{
 		{"cache-threshold", "every renewal extends the lease"},
 		{"cache-max-age", "every renewal extends the lease"},
-		{"hostname-char-set", "host names are not changed"},
 	} {
 		if n := v.get(f[0]); n != nil && n.text != "" && n.text != "0" {
 			c.drop(out, n.at, f[0], f[1])
 		}
 	}
+	p.names = c.names(out, v, p.names)
 	if c.u32(v, "offer-lifetime", 0) > 0 {
 		c.ignore(out, at(v, "offer-lifetime"), "offer-lifetime", "an offered address is always held for its client, for offer-hold")
 	}

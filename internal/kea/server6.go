@@ -48,6 +48,9 @@ func (c *converter) file6(d *value) *doc {
 	}
 	c.definitions(out, d, c.defs)
 
+	if s := d.get("ddns-qualifying-suffix"); s != nil && strings.Trim(s.text, ".") != "" {
+		out.add(s.at, "fqdn: {suffix: %s}", scalar(strings.Trim(s.text, ".")))
+	}
 	out.add(d.at, "")
 	out.add(d.at, "dhcpv6:")
 	top := &doc{}
@@ -226,7 +229,7 @@ func (c *converter) globals6(out *doc, d *value, unicast bool) {
 		c.isMap(out, v, "compatibility")
 	}
 	if v := d.get("dhcp-ddns"); v != nil && c.isMap(out, v, "dhcp-ddns") && c.flag(v, "enable-updates", false) {
-		c.drop(out, v.at, "dhcp-ddns", "names are not put into the DNS")
+		c.drop(out, v.at, "dhcp-ddns", "names are not put into the DNS for DHCPv6")
 	}
 }
 
@@ -319,6 +322,9 @@ func (c *converter) params6(out *doc, v *value, p params6) params6 {
 		p.inSubnet, p.globalR = false, false
 	default:
 		c.fail(at(v, "reservation-mode"), "%q is not one of disabled, out-of-pool, global, all", mode)
+	}
+	if s := v.get("ddns-qualifying-suffix"); s != nil && v.get("interfaces-config") == nil {
+		c.drop(out, s.at, "ddns-qualifying-suffix", "there is one for all clients of DHCPv6")
 	}
 	for _, f := range [][2]string{
 		{"cache-threshold", "every renewal extends the lease"}, {"cache-max-age", "every renewal extends the lease"},

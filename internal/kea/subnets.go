@@ -58,6 +58,7 @@ func (c *converter) network(out *doc, v *value, ids map[uint32]place, names map[
 	names[name] = at(v, "name")
 	out.add(at(v, "name"), "name: %s", scalar(name))
 	p := c.params(out, v, c.global)
+	c.fqdnBelow(out, v, p.names, c.topNames())
 	if p.authoritative != c.global.authoritative {
 		out.add(at(v, "authoritative"), "authoritative: %v", p.authoritative)
 	}
@@ -195,6 +196,11 @@ func (c *converter) subnet(out *doc, v *value, above params, ids map[uint32]plac
 		out.add(at(v, "match-client-id"), "identity: %s", c.identity(p.matchClientID))
 	}
 	c.options1(out, c.options4(out, v, c.defs, "the subnet"), "")
+	if in != nil {
+		c.fqdnBelow(out, v, p.names, above.names)
+	} else {
+		c.fqdnBelow(out, v, p.names, c.topNames())
+	}
 	boot := func(key, ours, s string) {
 		if s != "" {
 			out.add(at(v, key), "%s: %s", ours, scalar(s))
@@ -334,6 +340,11 @@ func (c *converter) pool(out *doc, el, pv *value, first, last uint32, prefix net
 		}
 		if first > last {
 			return
+		}
+	}
+	for _, m := range el.members {
+		if strings.HasPrefix(m.key, "ddns-") {
+			c.drop(out, m.at, m.key+" of a pool", "clients are named by their subnet")
 		}
 	}
 	text := fmt.Sprintf("%s-%s", ip(first), ip(last))

@@ -154,6 +154,7 @@ type converter struct {
 	// flexExpr is its expression in our words, where it is not one of ours.
 	flexExpr        string
 	updates         bool     // names are put into the DNS
+	names6          names    // of the top level
 	hookIdentity    string   // the identity that the hook makes, "": none
 	bootp           bool     // the hook is there
 	served          []string // interfaces

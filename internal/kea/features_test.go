@@ -152,3 +152,29 @@ ddns:
 		}
 	}
 }
+
+// The same of DHCPv6, whose names follow the same rules everywhere.
+func TestDNSUpdates6(t *testing.T) {
+	const d2 = `{"DhcpDdns": {"forward-ddns": {"ddns-domains": [ {"name": "example.net.", "dns-servers": [ {"ip-address": "192.0.2.53"} ]} ]}}}`
+	conf := `{"Dhcp6": {"interfaces-config": {"interfaces": ["eth1"]}, "dhcp-ddns": {"enable-updates": true}, "ddns-qualifying-suffix": "example.net.", "ddns-override-no-update": true,
+	 "ddns-replace-client-name": "always", "subnet6": [{"subnet": "2001:db8::/64", "ddns-send-updates": false, "ddns-qualifying-suffix": "example.net", "ddns-override-no-update": true,
+	 "pools": [{"pool": "2001:db8::/80", "ddns-qualifying-suffix": "x.net"}]}]}}`
+	read := func(string) ([]byte, error) { return []byte(d2), nil }
+	r, problems := Convert("kea-dhcp6.conf", []byte(conf), Options{ReadFile: read})
+	if r == nil {
+		t.Fatal(problems)
+	}
+	if want := "fqdn: {suffix: example.net}\nddns:\n  zones:\n    - {zone: example.net, server: \"192.0.2.53\"}\n  override-no-update: true\n"; !strings.Contains(string(r.YAML), want) {
+		t.Errorf("not in the output: %s\n%s", want, r.YAML)
+	}
+	var dropped []string
+	for _, p := range r.NotCarried {
+		dropped = append(dropped, p.Path)
+	}
+	if got := strings.Join(dropped, " "); got != "ddns-replace-client-name ddns-send-updates ddns-qualifying-suffix" {
+		t.Errorf("not carried: %s", got)
+	}
+	if cfg, problems := r.Config("f"); cfg == nil || len(cfg.DDNS.Zones) != 1 || !cfg.DDNS.OverrideNoUpdate {
+		t.Errorf("%v", problems)
+	}
+}

@@ -112,6 +112,11 @@ func (c *converter) ddns(out *doc, d *value) {
 	n := c.global.names
 	parts := append([]string{"complete: all", "lower-case: true"}, n.parts(names{}, true)...)
 	out.add(at(d, "dhcp-ddns"), "fqdn: {%s}", strings.Join(parts, ", "))
+	c.updater(out, d, n)
+}
+
+// updater writes how names get into the DNS.
+func (c *converter) updater(out *doc, d *value, n names) {
 	v := d.get("dhcp-ddns")
 	if !c.updates {
 		return
@@ -180,4 +185,56 @@ func (c *converter) topNames() names {
 	n := c.global.names
 	n.send = true
 	return n
+}
+
+// ddns6 writes the names of DHCPv6. They follow the same rules everywhere, and are the
+// clients' own.
+func (c *converter) ddns6(out *doc, d *value) {
+	if v := d.get("dhcp-ddns"); v != nil && c.isMap(out, v, "dhcp-ddns") {
+		c.updates = c.flag(v, "enable-updates", false)
+		c.moveNames(d)
+	}
+	n := c.names(out, d, defaultNames)
+	if n.replace != "never" {
+		c.drop(out, at(d, "ddns-replace-client-name"), "ddns-replace-client-name", "clients of DHCPv6 keep their names")
+	}
+	if n.suffix != "" || c.updates {
+		out.add(at(d, "ddns-qualifying-suffix"), "fqdn: {suffix: %s}", scalar(n.suffix))
+	}
+	if c.names6 = n; !n.send {
+		c.updates = false
+	}
+	c.updater(out, d, n)
+}
+
+// sameNames6 says what a network, a subnet or a pool of DHCPv6 has of its own.
+func (c *converter) sameNames6(out *doc, v *value) {
+	n := c.names6
+	for _, m := range v.members {
+		switch m.key {
+		case "ddns-send-updates":
+			n.send = m.value.yes
+		case "ddns-override-no-update":
+			n.overNone = m.value.yes
+		case "ddns-override-client-update":
+			n.overClient = m.value.yes
+		case "ddns-qualifying-suffix":
+			n.suffix = strings.Trim(m.value.text, ".")
+		case "ddns-replace-client-name":
+			n.replace = m.value.text
+		case "ddns-conflict-resolution-mode":
+			n.send = n.send && m.value.text == "check-with-dhcid"
+		case "ddns-use-conflict-resolution":
+			n.send = n.send && m.value.yes
+		default:
+			continue
+		}
+		if !c.updates {
+			n.send, n.overNone, n.overClient = c.names6.send, c.names6.overNone, c.names6.overClient
+		}
+		if n != c.names6 {
+			c.drop(out, m.at, m.key, "names of DHCPv6 follow the same rules everywhere")
+		}
+		n = c.names6
+	}
 }

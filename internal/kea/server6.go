@@ -48,9 +48,7 @@ func (c *converter) file6(d *value) *doc {
 	}
 	c.definitions(out, d, c.defs)
 
-	if s := d.get("ddns-qualifying-suffix"); s != nil && strings.Trim(s.text, ".") != "" {
-		out.add(s.at, "fqdn: {suffix: %s}", scalar(strings.Trim(s.text, ".")))
-	}
+	c.ddns6(out, d)
 	out.add(d.at, "")
 	out.add(d.at, "dhcpv6:")
 	top := &doc{}
@@ -228,9 +226,6 @@ func (c *converter) globals6(out *doc, d *value, unicast bool) {
 	if v := d.get("compatibility"); v != nil {
 		c.isMap(out, v, "compatibility")
 	}
-	if v := d.get("dhcp-ddns"); v != nil && c.isMap(out, v, "dhcp-ddns") && c.flag(v, "enable-updates", false) {
-		c.drop(out, v.at, "dhcp-ddns", "names are not put into the DNS for DHCPv6")
-	}
 }
 
 // serverID writes the DUID, where the file says all of it.
@@ -323,8 +318,8 @@ func (c *converter) params6(out *doc, v *value, p params6) params6 {
 	default:
 		c.fail(at(v, "reservation-mode"), "%q is not one of disabled, out-of-pool, global, all", mode)
 	}
-	if s := v.get("ddns-qualifying-suffix"); s != nil && v.get("interfaces-config") == nil {
-		c.drop(out, s.at, "ddns-qualifying-suffix", "there is one for all clients of DHCPv6")
+	if v.get("interfaces-config") == nil {
+		c.sameNames6(out, v)
 	}
 	for _, f := range [][2]string{
 		{"cache-threshold", "every renewal extends the lease"}, {"cache-max-age", "every renewal extends the lease"},

@@ -269,6 +269,7 @@ func (c *converter) pools6(out *doc, v *value, prefix netip.Prefix) {
 		if !c.isMap(one, el, "pool6") {
 			continue
 		}
+		c.sameNames6(one, el)
 		pv := el.get("pool")
 		if pv == nil {
 			c.fail(el.at, "pool is missing: the range")

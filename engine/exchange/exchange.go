@@ -115,6 +115,7 @@ type Room struct {
 	fqdn   [255]byte                 // value of option 81 of the answer
 	host   [lease.MaxHost]byte       // what Client.Host points to where the lease keeps another name than option 12
 	keys   [policy.MaxLimitKeys]policy.LimitKey
+	ends   ends            // for limits
 	own    Own             // what Answer.Own points to
 	found  []lease.IP4     // addresses of a client that somebody asks about
 	only   CodeSet         // what Answer.Only points to

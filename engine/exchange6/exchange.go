@@ -133,6 +133,7 @@ type room struct {
 	auth  [lenAuth]byte
 	small [4]byte
 	keys  [policy.MaxLimitKeys]policy.LimitKey
+	ends  ends // for limits
 	// Of a lease that is given back.
 	entry  lease6.Entry
 	recall policy6.Recall

@@ -188,7 +188,7 @@ func (d *decision) tell(duid []byte, scope lease.ScopeID, oro []byte) {
 
 // clientData is RFC 5007 §4.4.2. The reply waits until the newest change is on disk.
 func (d *decision) clientData(duid []byte, leases []lease6.Entry, oro []byte) {
-	slices.SortFunc(leases, func(a, b lease6.Entry) int { return a.Prefix.Compare(b.Prefix.IP6) })
+	slices.SortFunc(leases, func(a, b lease6.Entry) int { return a.Prefix.Compare(b.Prefix) })
 	data := appendOption(nil, optClientID, duid)
 	newest := &leases[0]
 	for i := range leases {

@@ -51,7 +51,7 @@ func TestLimits(t *testing.T) {
 // An interface-id means something on its link only; a list that is long is kept up to date by what is
 // given back.
 func TestLimitsOfLinesAndLongLists(t *testing.T) {
-	const most = 2 * shortList
+	const most = 32 // more than are looked through each time
 	b := newBench(t, limited(policy.LimitSpec{By: policy.LimitCircuit, Max: most}), func(s *policy6.Spec) {
 		first(s).Pools[0].Ranges = []policy6.Range{addrs("2001:db8:0:1::10", "2001:db8:0:1::ff")}
 	})

@@ -3,6 +3,7 @@
 package lease
 
 import (
+	"cmp"
 	"encoding/binary"
 	"net/netip"
 )
@@ -15,6 +16,9 @@ func IP4From(b []byte) IP4 { return IP4(binary.BigEndian.Uint32(b)) }
 
 // As4 is the address in network order.
 func (a IP4) As4() [4]byte { return [4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)} }
+
+// Compare orders addresses as numbers.
+func (a IP4) Compare(b IP4) int { return cmp.Compare(a, b) }
 
 // String is the address as dotted decimals.
 func (a IP4) String() string { return netip.AddrFrom4(a.As4()).String() }

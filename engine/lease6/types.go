@@ -3,6 +3,7 @@
 package lease6
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math/bits"
 	"net/netip"
@@ -110,6 +111,14 @@ func (p Prefix) String() string {
 
 // IsNone reports whether p is the zero Prefix.
 func (p Prefix) IsNone() bool { return p == Prefix{} }
+
+// Compare orders by address, and then by length.
+func (p Prefix) Compare(q Prefix) int {
+	if c := p.IP6.Compare(q.IP6); c != 0 {
+		return c
+	}
+	return cmp.Compare(p.Len, q.Len)
+}
 
 // Last is the last address of the prefix.
 func (p Prefix) Last() IP6 {

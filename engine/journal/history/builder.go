@@ -36,10 +36,10 @@ type ref6 struct {
 }
 
 func (r ref6) compare(s ref6) int {
-	if c := r.p.IP6.Compare(s.p.IP6); c != 0 {
+	if c := r.p.Compare(s.p); c != 0 {
 		return c
 	}
-	return cmp.Or(cmp.Compare(r.p.Len, s.p.Len), cmp.Compare(r.ver, s.ver), cmp.Compare(r.off, s.off))
+	return cmp.Or(cmp.Compare(r.ver, s.ver), cmp.Compare(r.off, s.off))
 }
 
 // Add copies an encoded change.

@@ -27,6 +27,7 @@ func (s *six) encode(f *frame.Frame, p *parsed) frame.Reason {
 	if front >= room {
 		return frame.PuntNoFit
 	}
+	s.address(f, p) // now, as its small stores are read in large pieces later
 
 	w := dhcp6.NewMessage(s.scratch[front:room], a.Type, x.msg.XID())
 	if id, ok := x.options.Get(x.msg, dhcp6.OptClientID); ok {
@@ -49,7 +50,6 @@ func (s *six) encode(f *frame.Frame, p *parsed) frame.Reason {
 		return frame.PuntNoFit
 	}
 
-	s.address(f, p)
 	copy(data[l.Payload:], s.scratch[off:off+n])
 	f.Data = data[:eth.BuildUDP6(data, l, &s.headers, n)]
 	return frame.OK
@@ -82,13 +82,13 @@ var iaCodes = [...]uint16{lease6.NA: dhcp6.OptIANA, lease6.TA: dhcp6.OptIATA, le
 func (s *six) putIA(w *dhcp6.Writer, ia *exchange6.AnswerIA) {
 	a := &s.answer
 	mark := w.OpenIA(iaCodes[ia.Type], ia.ID, a.T1, a.T2)
-	for i := range a.Leases[ia.First:][:ia.N] {
-		l := &a.Leases[int(ia.First)+i]
+	for i := ia.First; i < ia.First+ia.N; i++ {
+		l := &a.Leases[i]
 		if ia.Type != lease6.PD {
-			w.PutAddr(l.Prefix.As16(), l.Preferred, l.Valid)
+			w.PutAddr64(l.Prefix.Hi, l.Prefix.Lo, l.Preferred, l.Valid)
 			continue
 		}
-		at := w.OpenPrefix(l.Prefix.As16(), l.Prefix.Len, l.Preferred, l.Valid)
+		at := w.OpenPrefix64(l.Prefix.Hi, l.Prefix.Lo, l.Prefix.Len, l.Preferred, l.Valid)
 		if l.Exclude.Len > 0 {
 			w.PutExclude(l.Prefix.Len, l.Exclude.As16(), l.Exclude.Len)
 		}
@@ -104,7 +104,8 @@ func (s *six) address(f *frame.Frame, p *parsed) {
 	to, l := &s.headers, &p.layers
 	to.DstMAC = [eth.LenMAC]byte(eth.SrcMAC(f.Data))
 	to.SrcMAC = s.policy.Ports[f.Port].MAC
-	to.Src, to.Dst = s.answer.Source.As16(), [16]byte(eth.IPv6(f.Data[l.L3:]).Src())
+	s.answer.Source.Put(to.Src[:])
+	to.Dst = [16]byte(eth.IPv6(f.Data[l.L3:]).Src())
 	to.SrcPort, to.DstPort = dhcp6.ServerPort, p.six.chain.ReplyPort(l.SrcPort)
 	to.HopLimit = replyTTL
 }

@@ -28,6 +28,7 @@ type Chain struct {
 	packet Msg
 	levels [MaxLevels]level
 	n      uint8
+	over   uint32 // length of the headers of all levels of the reply
 	inner  Msg
 }
 
@@ -36,6 +37,7 @@ type level struct {
 	head, opts, end                                                  uint16
 	interfaceID, relayPort, remoteID, subscriberID, linkLayer, relay ref
 	rsoo, ero                                                        ref
+	echo                                                             uint16 // length of the options that the reply repeats
 }
 
 // ref is an option's data in the packet; off is 0 if it is absent.
@@ -47,7 +49,7 @@ type ref struct{ off, len uint16 }
 // impossible length or is there twice, or no Relay Message option), or
 // RelayDepth. An option inside that a relay has no business with is let be.
 func (c *Chain) Unwrap(packet Msg) frame.Reason {
-	c.packet, c.n, c.inner = packet, 0, nil
+	c.packet, c.n, c.over, c.inner = packet, 0, 0, nil
 	if len(packet) > maxMsg {
 		return frame.Truncated
 	}
@@ -66,6 +68,8 @@ func (c *Chain) Unwrap(packet Msg) frame.Reason {
 		if why != frame.OK {
 			return why
 		}
+		l.echo = uint16(c.echo(l, nil))
+		c.over += LenRelay + uint32(l.echo) + lenOpt
 		at, end = int(msg.off), int(msg.off)+int(msg.len)
 	}
 	c.inner = packet[at:end:end]

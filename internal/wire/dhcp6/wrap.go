@@ -77,13 +77,7 @@ func putOpt(dst []byte, code uint16, c *Chain, r ref) int {
 }
 
 // Overhead is how many bytes Wrap puts in front of a reply.
-func (c *Chain) Overhead() int {
-	n := 0
-	for i := range c.n {
-		n += LenRelay + c.echo(&c.levels[i], nil) + lenOpt
-	}
-	return n
-}
+func (c *Chain) Overhead() int { return int(c.over) }
 
 // Wrap puts the Relay-reply headers of all levels around the reply to the
 // client that is in buf at payloadOff, payloadLen bytes long, inside out (RFC
@@ -102,12 +96,13 @@ func (c *Chain) Wrap(buf []byte, payloadOff, payloadLen int) (off, n int, ok boo
 	for i := int(c.n) - 1; i >= 0; i-- {
 		l := &c.levels[i]
 		inner := end - at
-		at -= LenRelay + c.echo(l, nil) + lenOpt
+		at -= LenRelay + int(l.echo) + lenOpt
 		head := buf[at:end]
+		*(*[LenRelay]byte)(head) = [LenRelay]byte(c.packet[l.head:])
 		head[offType] = RelayRepl
-		copy(head[offHops:LenRelay], c.packet[l.head+offHops:])
 		m := head[LenRelay:]
-		m = m[c.echo(l, m):]
+		c.echo(l, m)
+		m = m[l.echo:]
 		binary.BigEndian.PutUint16(m, OptRelayMsg)
 		binary.BigEndian.PutUint16(m[2:], uint16(inner))
 	}

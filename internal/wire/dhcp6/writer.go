@@ -165,6 +165,15 @@ func (w *Writer) OpenAddr(addr [16]byte, preferred, valid uint32) Mark {
 // PutAddr appends an IA Address without options.
 func (w *Writer) PutAddr(addr [16]byte, preferred, valid uint32) { w.OpenAddr(addr, preferred, valid) }
 
+// PutAddr64 is PutAddr for an address in two numbers: an array is passed through memory.
+func (w *Writer) PutAddr64(hi, lo uint64, preferred, valid uint32) {
+	if s := w.option(OptIAAddr, lenIAAddr); s != nil {
+		binary.BigEndian.PutUint64(s, hi)
+		binary.BigEndian.PutUint64(s[8:], lo)
+		binary.BigEndian.PutUint64(s[16:], uint64(preferred)<<32|uint64(valid))
+	}
+}
+
 // OpenPrefix begins an IA Prefix (RFC 8415 §21.22), for options in it.
 func (w *Writer) OpenPrefix(prefix [16]byte, length uint8, preferred, valid uint32) Mark {
 	s := w.option(OptIAPrefix, lenIAPrefix)
@@ -173,6 +182,18 @@ func (w *Writer) OpenPrefix(prefix [16]byte, length uint8, preferred, valid uint
 		binary.BigEndian.PutUint32(s[4:], valid)
 		s[8] = length
 		copy(s[9:], prefix[:])
+	}
+	return w.mark(s, lenIAPrefix)
+}
+
+// OpenPrefix64 is OpenPrefix for a prefix in two numbers.
+func (w *Writer) OpenPrefix64(hi, lo uint64, length uint8, preferred, valid uint32) Mark {
+	s := w.option(OptIAPrefix, lenIAPrefix)
+	if s != nil {
+		binary.BigEndian.PutUint64(s, uint64(preferred)<<32|uint64(valid))
+		s[8] = length
+		binary.BigEndian.PutUint64(s[9:], hi)
+		binary.BigEndian.PutUint64(s[17:], lo)
 	}
 	return w.mark(s, lenIAPrefix)
 }

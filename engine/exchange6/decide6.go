@@ -4,6 +4,7 @@ package exchange6
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease"
@@ -262,8 +263,7 @@ func (d *decision) linkLayer() {
 	if addr.Lo>>24&0xffff != 0xfffe {
 		return
 	}
-	b := addr.As16()
-	q.room.ll = [8]byte{0, 1, b[8] ^ 2, b[9], b[10], b[13], b[14], b[15]}
+	binary.BigEndian.PutUint64(q.room.ll[:], 1<<48|(addr.Lo>>16&0xffffff000000^2<<40)|addr.Lo&0xffffff)
 	q.Client.LinkLayer = q.room.ll[:]
 }
 

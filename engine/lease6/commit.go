@@ -55,8 +55,16 @@ func (t *Table) commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 			return Grant{}, lease.Busy
 		}
 		now = s.clock(now)
-		own, leases, _ := s.held(&k, p)
-		rec := t.rec(own)
+		own, rec := s.spotted(r, w, p)
+		leases, known := 0, own != 0
+		if known {
+			if rec.state == stBound {
+				leases = 1
+			}
+		} else {
+			own, leases, _ = s.held(&k, p)
+			rec = t.rec(own)
+		}
 		r.Had, r.Others = own != 0 && rec.state == stBound, leases
 		if r.Had {
 			r.Others--
@@ -90,19 +98,19 @@ func (t *Table) commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 		case rec.state != stBound && leases >= MaxLeases:
 			return Grant{}, lease.Full
 		}
-		return s.bind(own, rec, w, r.Reconfigure, preferred, valid, now, b), lease.OK
+		changed := !known && rec.state != stNone && !s.knows(rec, w)
+		if changed {
+			s.refresh(rec, w)
+		}
+		return s.bind(own, rec, changed, r.Reconfigure, preferred, valid, now, b), lease.OK
 	}
 	return Grant{}, lease.Busy
 }
 
-// bind leases a record, which has the IA's name, to it.
-func (s *shard) bind(r ref, rec *record, w *Who, accept Accept, preferred, valid uint32, now lease.Time, b *lease.Batch) Grant {
+// bind leases a record, which has the IA's name, to it. changed says that something else
+// about it has changed than its times.
+func (s *shard) bind(r ref, rec *record, changed bool, accept Accept, preferred, valid uint32, now lease.Time, b *lease.Batch) Grant {
 	alive := rec.state == stBound && rec.expires > now
-	changed := false
-	if rec.state != stNone && !s.knows(rec, w) {
-		changed = true
-		s.refresh(rec, w)
-	}
 	if accept != AcceptNoNews && (accept == AcceptYes) != (rec.flags&fAccepts != 0) {
 		changed = true
 		rec.flags ^= fAccepts

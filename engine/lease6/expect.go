@@ -46,12 +46,13 @@ func (t *Table) Fetch(w *Who) {
 	s.mu.Lock()
 	e := s.idx.E
 	for j := range w.spot[:w.spots] {
-		tag := w.spot[j].tag
-		for i := s.idx.First(tag); uint32(e[i]>>32) == tag; i++ {
-			r := ref(e[i])
-			prefetchRecord(t.rec(r))
-			if w.spot[j].at == 0 {
-				w.spot[j].at = r
+		sp := &w.spot[j]
+		sp.gen = s.gen
+		for i := s.idx.First(sp.tag); uint32(e[i]>>32) == sp.tag; i++ {
+			rec := t.rec(ref(e[i]))
+			prefetchRecord(rec)
+			if sp.only = sp.rec == nil; sp.only {
+				sp.at, sp.rec = ref(e[i]), rec
 			}
 		}
 	}
@@ -67,7 +68,7 @@ func (t *Table) FetchRoom(w *Who) {
 	s.mu.Lock()
 	for j := range w.spot[:w.spots] {
 		// The record may be somebody else's by now; its room is its own in any case.
-		if rec := t.rec(w.spot[j].at); rec.annex != 0 {
+		if rec := w.spot[j].rec; rec != nil && rec.annex != 0 {
 			room := s.room(rec)
 			for i := 0; i < len(room); i += cacheLine {
 				prefetchByte(&room[i])

@@ -42,12 +42,14 @@ func (s *shard) name(r ref, rec *record, k *key, lens *[numParts]uint8, image []
 	rec.scope, rec.iaid, rec.ia = k.scope, k.ia.ID, k.ia.Type
 	rec.tag = k.tag
 	s.idx.Insert(k.tag, uint32(r))
+	s.gen++
 }
 
 // untag makes a record unfindable by its client, but keeps what is known of it.
 func (s *shard) untag(r ref, rec *record) {
 	if rec.tag != 0 {
 		s.idx.Remove(rec.tag, uint32(r))
+		s.gen++
 		rec.tag = 0
 	}
 }

@@ -88,6 +88,7 @@ type shard struct {
 	now lease.Time // latest time seen
 	lay *layout
 	idx tagindex.Index
+	gen uint32 // counts the changes of idx
 
 	n        [numStates]uint32 // records by state
 	prefixes uint32            // leases that are delegated prefixes

@@ -25,7 +25,12 @@ type spot struct {
 	ia    IA
 	scope lease.ScopeID
 	tag   uint32
-	at    ref // of the first record, once Fetch has seen it
+	// Once Fetch has seen it: the first record, whether it is the only one with that tag,
+	// and the generation of the shard's index that this is true of.
+	at   ref
+	rec  *record
+	only bool
+	gen  uint32
 }
 
 // Meet makes w the client with a DUID.
@@ -85,6 +90,28 @@ func put(room *[maxParts]byte, n int, lens *[numParts]uint8, part int, p []byte,
 	}
 	lens[part] = uint8(len(p))
 	return n + copy(room[n:], p)
+}
+
+// spotted is the IA's record of a prefix, 0 unless Fetch has seen that the IA has just this
+// one, and the record has all that the message says of its client, who is then the same.
+// So one comparison is enough, and no search.
+func (s *shard) spotted(r *Request, w *Who, p Prefix) (ref, *record) {
+	for i := range w.spot[:w.spots] {
+		sp := &w.spot[i]
+		if sp.ia != r.IA || sp.scope != r.Scope {
+			continue
+		}
+		if !sp.only || sp.gen != s.gen {
+			break
+		}
+		rec := sp.rec
+		if rec.prefix != p.IP6 || rec.len != p.Len || rec.iaid != r.IA.ID || rec.ia != r.IA.Type ||
+			rec.scope != r.Scope || rec.lens != w.lens || !s.knows(rec, w) {
+			break
+		}
+		return sp.at, rec
+	}
+	return 0, nil
 }
 
 // bad reports whether a request is about nobody whom the table knows.

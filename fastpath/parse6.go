@@ -18,8 +18,8 @@ type parsed6 struct {
 	chain   dhcp6.Chain
 	msg     dhcp6.Msg // the client's message, inside the relays' envelopes
 	options dhcp6.Options
-	met     bool       // the table has been told of the client
-	who     lease6.Who // then: the client
+	at      *policy6.Subnet // the client's link, if the table has been told of the client
+	who     lease6.Who      // then: the client
 }
 
 // parse proves that f, whose layers are known, is a message that this path takes,
@@ -33,7 +33,7 @@ func (s *six) parse(f *frame.Frame, p *parsed) frame.Reason {
 		return frame.NoSubnet
 	}
 	l, x := &p.layers, &p.six
-	x.met = false
+	x.at = nil
 	src := lease6.IP6From(eth.IPv6(f.Data[l.L3:]).Src())
 	if policy6.Multicast(src) || src.IsZero() {
 		return frame.BadSource
@@ -72,8 +72,8 @@ func (s *six) ask(f *frame.Frame, p *parsed) frame.Reason {
 	q.FQDN, _ = o.Get(m, dhcp6.OptClientFQDN)
 	askVendors(&q.VendorClass, o.From(m, dhcp6.OptVendorClass), dhcp6.OptVendorClass)
 	askVendors(&q.VendorOpts, o.From(m, dhcp6.OptVendorOpts), dhcp6.OptVendorOpts)
-	if x.met {
-		q.Who = &x.who
+	if x.at != nil {
+		q.Subnet, q.Who = x.at, &x.who
 	}
 	// q.Packet stays nil: expressions are the slow path's (PuntClass).
 

@@ -30,16 +30,14 @@ func (s *six) expect(f *frame.Frame, p *parsed) {
 			sel.InterfaceID, _ = x.chain.InterfaceID(i)
 		}
 	}
-	at := s.policy.Select(&sel)
-	if at == nil {
+	if x.at = s.policy.Select(&sel); x.at == nil {
 		return
 	}
 	for i := range n {
 		code, id, _ := x.options.Walk(x.msg, i)
 		s.ias[i] = lease6.IA{Type: iaTypes[code], ID: id}
 	}
-	s.table.Expect(&x.who, at.Scope, duid, s.ias[:n])
-	x.met = true
+	s.table.Expect(&x.who, x.at.Scope, duid, s.ias[:n])
 	s.expected[s.nExpected] = &x.who
 	s.nExpected++
 }

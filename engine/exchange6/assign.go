@@ -192,7 +192,8 @@ func (d *decision) keepOthers(ia *IA, bind bool) {
 		case bind:
 			d.keep(ia, v.Prefix, false)
 		case d.may(ia, &v):
-			d.offer(v.Prefix)
+			d.p.Place(&d.place, d.subnet, v.Prefix, d.res, d.in())
+			d.promise(v.Prefix, d.place.Times.Preferred, d.place.Times.Valid)
 		}
 	}
 }
@@ -254,6 +255,19 @@ func isBound(views []lease6.View, q lease6.Prefix) bool {
 // keep binds a lease that the client names, if it may have it; false: not. The request
 // is prepared. fresh says that the IA does not have it yet.
 func (d *decision) keep(ia *IA, q lease6.Prefix, fresh bool) bool {
+	d.p.Place(&d.place, d.subnet, q, d.res, d.in())
+	return d.keepHere(ia, q, fresh)
+}
+
+// here says whether a lease is appropriate for the link, and makes d.place its own. What
+// is in a pool of the link is.
+func (d *decision) here(q lease6.Prefix) bool {
+	d.p.Place(&d.place, d.subnet, q, d.res, d.in())
+	return d.place.Pooled || d.p.OnLink(d.subnet, q)
+}
+
+// keepHere is keep where d.place is the lease's.
+func (d *decision) keepHere(ia *IA, q lease6.Prefix, fresh bool) bool {
 	d.req.Reserved = lease6.Prefix{}
 	if reserved := d.res.For(ia.Type); len(reserved) > 0 {
 		if !slices.Contains(reserved, q) {
@@ -264,13 +278,12 @@ func (d *decision) keep(ia *IA, q lease6.Prefix, fresh bool) bool {
 	return d.bind(q, fresh)
 }
 
-// bind commits a lease and adds it to the answer.
+// bind commits a lease and adds it to the answer. d.place is the lease's.
 func (d *decision) bind(q lease6.Prefix, fresh bool) bool {
 	if !d.hasRoom() {
 		return false // what the client is not told is not extended
 	}
 	at := &d.place
-	d.p.Place(at, d.subnet, q, d.res, d.in())
 	g, out := d.commit(q, at.Times.Preferred, at.Times.Valid, fresh)
 	if out != lease.OK {
 		d.busy = d.busy || out == lease.Busy
@@ -340,6 +353,7 @@ func (d *decision) find(bind bool) bool {
 		d.busy = d.busy || out == lease.Busy
 		return false
 	}
+	d.p.Place(&d.place, d.subnet, q, d.res, d.in())
 	switch {
 	case bind && d.bind(q, true):
 		return true
@@ -349,12 +363,6 @@ func (d *decision) find(bind bool) bool {
 		}
 		return false
 	}
-	d.offer(q)
-	return true
-}
-
-// offer adds to the answer what is held for the client, or is its already.
-func (d *decision) offer(q lease6.Prefix) {
-	d.p.Place(&d.place, d.subnet, q, d.res, d.in())
 	d.promise(q, d.place.Times.Preferred, d.place.Times.Valid)
+	return true
 }

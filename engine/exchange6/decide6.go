@@ -200,6 +200,10 @@ func (d *decision) unicast() bool { return d.q.Relays == 0 && !policy6.Multicast
 // locate finds the subnet of the client's link.
 func (d *decision) locate() bool {
 	q := d.q
+	if q.Subnet != nil && !d.unicast() {
+		d.subnet = q.Subnet
+		return true
+	}
 	sel := policy6.Selector{
 		Port: q.Port, NTags: q.NTags, VLAN: q.VLAN,
 		Relayed: q.Relays > 0, Link: q.Link, InterfaceID: q.Client.InterfaceID,

@@ -51,7 +51,7 @@ func TestResetLeavesNothing(t *testing.T) {
 	q := from(1, Request, na(1, "2001:db8:0:1::10"), rich, via(relay1), commitsAtOnce, func(q *Query) {
 		q.NTags, q.VLAN, q.UserClass, q.Arch = 2, [2]uint16{1, 2}, []byte{1}, []byte{2}
 		rogueRequest(q)
-		q.Packet, q.LeaseQuery, q.Who = packet{}, []byte{1}, &lease6.Who{}
+		q.Packet, q.LeaseQuery, q.Who, q.Subnet = packet{}, []byte{1}, &lease6.Who{}, &policy6.Subnet{}
 	})
 	filled := reflect.ValueOf(*q)
 	for i := range filled.NumField() {

@@ -108,6 +108,9 @@ type Query struct {
 	// Packet gives expressions the message's options. A codec that leaves it nil is
 	// told PuntClass where an expression would decide, before anything has changed.
 	Packet policy6.Packet
+	// Subnet is what Policy.Select says to Port, VLAN, Link and InterfaceID, if the codec
+	// has asked already; nil: it has not.
+	Subnet *policy6.Subnet
 	// Who is the client, if the codec has had the table look for it ahead; nil: it has not.
 	Who *lease6.Who
 	// LeaseQuery is option 44 (RFC 5007); nil: it is not there.
@@ -154,7 +157,7 @@ func (q *Query) Reset() {
 	q.UserClass, q.Arch, q.FQDN = nil, nil, nil
 	q.VendorClass, q.VendorOpts = [MaxVendors][]byte{}, [MaxVendors][]byte{}
 	q.RSOO = [MaxRSOO][]byte{}
-	q.Packet, q.Who, q.LeaseQuery = nil, nil, nil
+	q.Packet, q.Subnet, q.Who, q.LeaseQuery = nil, nil, nil, nil
 }
 
 // AddIA begins an IA, whose leases follow. False: there are too many.

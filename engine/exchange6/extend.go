@@ -97,8 +97,8 @@ func (d *decision) extendOwn(ia *IA) bool {
 	}
 	d.req.Extend = true
 	for _, q := range d.leases(ia) {
-		if !q.IsZero() && d.p.OnLink(d.subnet, q) {
-			d.keep(ia, q, false)
+		if !q.IsZero() && d.here(q) {
+			d.keepHere(ia, q, false)
 		}
 	}
 	d.req.Extend = false

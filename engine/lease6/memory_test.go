@@ -3,6 +3,7 @@
 package lease6
 
 import (
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"strconv"
@@ -131,4 +132,19 @@ func TestNoAllocations(t *testing.T) {
 		t.Errorf("%v allocations", a)
 	}
 	sound(t, tab)
+}
+
+func TestRoomLen(t *testing.T) {
+	var rec record
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for range 1000 {
+		want := 0
+		for i := range rec.lens {
+			rec.lens[i] = uint8(255 - rnd.IntN(256)*rnd.IntN(2))
+			want += int(rec.lens[i])
+		}
+		if n := rec.roomLen(); n != want {
+			t.Fatalf("%v: %d", rec.lens, n)
+		}
+	}
 }

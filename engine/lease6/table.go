@@ -209,11 +209,18 @@ func (t *Table) keyOf(scope lease.ScopeID, duid []byte, ia IA) (k key, ok bool) 
 	return key{s: t.shardOf(h), tag: tagOf(h, scope, ia), scope: scope, ia: ia, duid: duid}, true
 }
 
-// tagOf is what an IA is found by in its shard; h is the hash of the DUID.
+// tagOf is what an IA is found by in its shard; h is the hash of the DUID. The tags of the
+// IAs of a client whose IAIDs are near each other differ in the last bits, so that they are
+// in one place of the index: one is on its way when another is looked for. All of a client
+// would be, but for that it might have any number of them.
 func tagOf(h uint64, scope lease.ScopeID, ia IA) uint32 {
-	h = mix(h^mix1, uint64(scope)<<32^uint64(ia.ID))
-	return max(uint32(mix(h^mix2, uint64(ia.Type)^mix0)>>32), 1)
+	h = mix(h^mix1, uint64(scope)<<32^uint64(ia.ID>>tagNear))
+	near := (ia.ID&(1<<tagNear-1))<<2 | uint32(ia.Type)
+	return uint32(h>>32)&^(1<<(tagNear+2)-1) | near // not 0, as no type is
 }
+
+// tagNear is how many bits of an IAID do not change the place in the index.
+const tagNear = 3
 
 func (t *Table) hash(duid []byte) uint64 {
 	if t.seed != 0 {

@@ -66,6 +66,7 @@ type Place struct {
 	Options *OptionSet
 	Times   *Times
 	Exclude lease6.Prefix
+	Pooled  bool // it is of one of the link's pools
 }
 
 // Place says what goes with a lease of a client in these classes: lifetimes are
@@ -77,7 +78,8 @@ type Place struct {
 // the processor has to wait.
 func (p *Policy) Place(at *Place, s *Subnet, q lease6.Prefix, r *Reservation, in *policy.ClassSet) {
 	at.Exclude = lease6.Prefix{}
-	if id, ok := p.PoolOf(s, q); ok {
+	id, ok := p.PoolOf(s, q)
+	if at.Pooled = ok; ok {
 		rule := &p.pools[id]
 		at.Subnet, at.Options, at.Times = rule.subnet, rule.options, &rule.subnet.Times
 		if rule.exclude.Len > q.Len {

@@ -128,8 +128,11 @@ func checkIA(lease uint16, o Opts) frame.Reason {
 				return frame.TooManyIAs
 			}
 			n++
-			var l Lease
-			if !parseLease(code, data, &l) || !l.Opts.Valid() {
+			fixed := lenIAAddr
+			if code == OptIAPrefix {
+				fixed = lenIAPrefix
+			}
+			if len(data) < fixed || code == OptIAPrefix && data[8] > 128 || len(data) > fixed && !Opts(data[fixed:]).Valid() {
 				return frame.BadOption
 			}
 		case code == OptStatusCode && len(data) < 2:

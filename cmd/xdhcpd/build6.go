@@ -28,7 +28,7 @@ func compile6(cfg *config.Config, facts map[int]port.Facts, duid, secret []byte)
 		},
 		Authorization: authorizations[cfg.Rogue.State], AuthorizationName: cfg.Rogue.Name,
 		FQDN:              fqdn(cfg, &cfg.FQDN),
-		LeaseQuery:        policy6.LeaseQuerySpec{Allow: cfg.LeaseQuery.Allow, NoOptions: cfg.LeaseQuery.Options != nil},
+		LeaseQuery:        policy6.LeaseQuerySpec{Allow: cfg.LeaseQuery.Allow, NoOptions: cfg.LeaseQuery.Options != nil, Relayed: cfg.LeaseQuery.Relayed},
 		ReconfigureSecret: secret,
 		Precedence:        []policy6.Identifier{}, // nil has a meaning of its own
 	}

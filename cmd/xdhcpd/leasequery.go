@@ -4,8 +4,11 @@ package main
 
 import (
 	"context"
+	"net/netip"
+	"slices"
 	"time"
 
+	"xdhcp/engine/control"
 	"xdhcp/engine/lease"
 	"xdhcp/internal/config"
 	"xdhcp/slowpath/bulk"
@@ -46,20 +49,46 @@ func (s *server) followClients(ctx context.Context) {
 	}
 }
 
-// newBulk opens the socket of bulk leasequery where it is configured.
-func (s *server) newBulk(cfg *config.Config, clock func() time.Time) (*bulk.Server, error) {
+// newBulk opens the sockets of bulk leasequery where it is configured: that of DHCPv6 if
+// addresses of IPv6 may ask.
+func (s *server) newBulk(cfg *config.Config, clock func() time.Time) (b4, b6 *bulk.Server, err error) {
 	q := &cfg.LeaseQuery
 	if !queries(cfg) || !q.Bulk {
-		return nil, nil
+		return nil, nil, nil
 	}
-	b := bulk.New(bulk.Options{
-		Exchange: s.brain, Policy: s.policy.Load, Clock: clock, Log: s.log,
-		Connections: q.Connections, Timeout: time.Duration(q.Timeout) * time.Second,
-	})
-	return b, b.Listen()
+	o := bulk.Options{Clock: clock, Log: s.log, Connections: q.Connections, Timeout: time.Duration(q.Timeout) * time.Second}
+	of4, of6 := o, o
+	of4.Exchange, of4.Policy = s.brain, s.policy.Load
+	of6.Exchange6, of6.Policy6 = s.brain6, s.policy6.Load
+	b4 = bulk.New(of4)
+	if err := b4.Listen(); err != nil {
+		return nil, nil, err
+	}
+	if !mayAsk6(q) {
+		return b4, nil, nil
+	}
+	b6 = bulk.New(of6)
+	if err := b6.Listen(); err != nil {
+		b4.Close()
+		return nil, nil, err
+	}
+	return b4, b6, nil
+}
+
+func bulkStatus(b *bulk.Server) *control.BulkLeaseQuery {
+	if b == nil {
+		return nil
+	}
+	st := control.BulkLeaseQuery(b.Stats())
+	return &st
 }
 
 // sameBulk says whether two configurations serve bulk leasequery in the same way.
 func sameBulk(a, b *config.LeaseQuery) bool {
-	return a.Bulk == b.Bulk && a.Connections == b.Connections && a.Timeout == b.Timeout
+	return a.Bulk == b.Bulk && a.Connections == b.Connections && a.Timeout == b.Timeout && mayAsk6(a) == mayAsk6(b)
+}
+
+// mayAsk6 says whether there are addresses of IPv6 that may ask.
+func mayAsk6(q *config.LeaseQuery) bool {
+	return slices.ContainsFunc(q.Allow, func(p netip.Prefix) bool { return p.Addr().Is6() })
 }

@@ -58,6 +58,7 @@ type server struct {
 	ports   []*port.Port
 	control *control.Server
 	bulk    *bulk.Server  // nil: bulk leasequery is not served
+	bulk6   *bulk.Server  // likewise, of DHCPv6
 	ddns    *ddns.Updater // nil: names are not put into the DNS
 
 	policy6 atomic.Pointer[policy6.Policy] // nil: DHCPv6 is not served
@@ -141,7 +142,7 @@ func newServer(cfg *config.Config, file string, log *slog.Logger) (s *server, er
 		}))
 	}
 	s.ddns = s.newDDNS(cfg)
-	if s.bulk, err = s.newBulk(cfg, clock); err != nil {
+	if s.bulk, s.bulk6, err = s.newBulk(cfg, clock); err != nil {
 		return nil, err
 	}
 	if err = s.openRoutes(cfg); err != nil {
@@ -258,6 +259,9 @@ func (s *server) serve(ctx context.Context) error {
 	rest.Go(func() error { return s.keepRoutes(ctx) })
 	if s.bulk != nil {
 		rest.Go(func() error { return s.bulk.Run(ctx) })
+	}
+	if s.bulk6 != nil {
+		rest.Go(func() error { return s.bulk6.Run(ctx) })
 	}
 	if s.brain.Clients != nil {
 		rest.Go(func() error { s.followClients(ctx); return nil })
@@ -447,10 +451,7 @@ func (s *server) Status() control.Status {
 		st.DDNS = &d
 	}
 	st.ForceRenews = s.slow.Counters().Forced()
-	if s.bulk != nil {
-		b := control.BulkLeaseQuery(s.bulk.Stats())
-		st.BulkLeaseQuery = &b
-	}
+	st.BulkLeaseQuery = bulkStatus(s.bulk)
 	if st.DHCPv6 = s.status6(); st.DHCPv6 != nil {
 		st.DHCPv6.Fast, st.DHCPv6.Slow = fast6, slow6
 	}

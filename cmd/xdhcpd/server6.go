@@ -37,6 +37,7 @@ func (s *server) status6() *control.DHCPv6 {
 		return nil
 	}
 	st := &control.DHCPv6{DUID: hex.EncodeToString(p.ServerID), Delegated: s.table6.Stats().Prefixes, Routes: s.statusRoutes()}
+	st.BulkLeaseQuery = bulkStatus(s.bulk6)
 	n := s.slow.Counters().Reconfigures()
 	st.Reconfigures, st.ReconfiguresRepeated, st.ReconfiguresObeyed, st.ReconfiguresIgnored = n.Sent, n.Repeated, n.Obeyed, n.Ignored
 	for _, p := range s.table6.PoolStats() {

@@ -87,10 +87,7 @@ func printStatus(out io.Writer, st *control.Status, now time.Time) error {
 		fmt.Fprintf(w, "\ndns updates\twaiting %d  added %d  removed %d  conflicts %d  no zone %d  failures %d  given up %d\n",
 			d.Waiting, d.Added, d.Removed, d.Conflicts, d.NoZone, d.Failures, d.GivenUp)
 	}
-	if b := st.BulkLeaseQuery; b != nil {
-		fmt.Fprintf(w, "\nbulk leasequery\topen %d  accepted %d  refused %d  full %d  queries %d  answers %d  broken %d\n",
-			b.Open, b.Accepted, b.Refused, b.Full, b.Queries, b.Messages, b.Broken)
-	}
+	printBulk(w, "bulk leasequery", st.BulkLeaseQuery)
 	fmt.Fprintln(w, "\npool\tsize\tbound\toffered\tdeclined\tfree")
 	for _, p := range st.Pools {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\n", p.Name, p.Size, p.Bound, p.Offered, p.Declined, p.Free)
@@ -99,6 +96,13 @@ func printStatus(out io.Writer, st *control.Status, now time.Time) error {
 		status6(w, d)
 	}
 	return w.Flush()
+}
+
+func printBulk(w io.Writer, name string, b *control.BulkLeaseQuery) {
+	if b != nil {
+		fmt.Fprintf(w, "\n%s\topen %d  accepted %d  refused %d  full %d  queries %d  answers %d  broken %d\n",
+			name, b.Open, b.Accepted, b.Refused, b.Full, b.Queries, b.Messages, b.Broken)
+	}
 }
 
 // printPath prints what a path did, and in a column of its own what of that was DHCPv6.
@@ -143,6 +147,7 @@ func status6(w io.Writer, d *control.DHCPv6) {
 			fmt.Fprintf(w, "\t%s\n", r.Error)
 		}
 	}
+	printBulk(w, "bulk leasequery, DHCPv6", d.BulkLeaseQuery)
 	if d.Reconfigures > 0 {
 		fmt.Fprintf(w, "reconfigures\tsent %d  repeated %d  obeyed %d  ignored %d\n", d.Reconfigures, d.ReconfiguresRepeated, d.ReconfiguresObeyed, d.ReconfiguresIgnored)
 	}

@@ -59,6 +59,8 @@ type DHCPv6 struct {
 	Delegated uint64  `json:"delegated"` // prefixes among the leases
 	Pools     []Pool6 `json:"pools"`
 	Routes    *Routes `json:"routes,omitempty"` // nil: none are installed
+	// BulkLeaseQuery is nil where it is not served.
+	BulkLeaseQuery *BulkLeaseQuery `json:"bulk_leasequery,omitempty"`
 	// Reconfigures is how many clients were sent a Reconfigure message. It is sent again
 	// until the client obeys, or has not for some minutes.
 	Reconfigures         uint64 `json:"reconfigures"`
@@ -93,7 +95,7 @@ type DDNS struct {
 	Walks     uint64 `json:"walks"`   // over all leases
 }
 
-// BulkLeaseQuery is what the TCP side of leasequery did (RFC 6926).
+// BulkLeaseQuery is what the TCP side of leasequery did (RFC 6926, RFC 5460).
 type BulkLeaseQuery struct {
 	Open     uint64 `json:"open"` // connections now
 	Accepted uint64 `json:"accepted"`

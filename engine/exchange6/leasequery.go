@@ -60,25 +60,17 @@ func (o *Data) Encoded() []byte {
 }
 
 // leaseQuery is RFC 5007 §4.4. Who may ask is on the access list; the others hear
-// nothing ("the server MAY discard the LEASEQUERY message"), and nor does anybody
-// through a relay agent (§5: "servers MAY be configured to discard relayed LEASEQUERY
-// messages"): for all that the server can see it might be anybody's.
+// nothing ("the server MAY discard the LEASEQUERY message"), and nor does, unless the
+// configuration says so, anybody through a relay agent (§5: "servers MAY be configured
+// to discard relayed LEASEQUERY messages").
 func (d *decision) leaseQuery() {
 	q, p, a := d.q, d.p, d.a
-	why := frame.OK
+	why := d.validQuery()
 	switch {
 	case p.Ours(q.Src):
 		why = frame.FromServer
-	case !p.MayQuery(q.Src) || q.Relays > 0:
+	case !d.mayQuery():
 		why = frame.NotAllowed
-	case len(q.Client.DUID) == 0: // §4.2.1
-		why = frame.NoClientID
-	case len(q.Client.DUID) > lease6.MaxDUID:
-		why = frame.BadDUID
-	case q.HasServerID && !bytes.Equal(q.ServerID, p.ServerID):
-		why = frame.OtherServer
-	case q.LeaseQuery == nil:
-		why = frame.BadRequest
 	}
 	if why != frame.OK {
 		d.silent(why)
@@ -94,61 +86,108 @@ func (d *decision) leaseQuery() {
 	}
 }
 
-// lookUp carries out the query of option 44; Success: with or without a result.
-func (d *decision) lookUp() (code uint16, text string) {
+// validQuery is RFC 5007 §4.2.1.
+func (d *decision) validQuery() frame.Reason {
+	q := d.q
+	switch {
+	case len(q.Client.DUID) == 0:
+		return frame.NoClientID
+	case len(q.Client.DUID) > lease6.MaxDUID:
+		return frame.BadDUID
+	case q.HasServerID && !bytes.Equal(q.ServerID, d.p.ServerID):
+		return frame.OtherServer
+	case q.LeaseQuery == nil:
+		return frame.BadRequest
+	}
+	return frame.OK
+}
+
+// mayQuery says whether all that is known of who asks is on the access list.
+func (d *decision) mayQuery() bool {
+	q, p := d.q, d.p
+	if !p.MayQuery(q.Src) {
+		return false
+	}
+	return q.Relays == 0 || p.MayQueryThrough() && len(q.Client.Peer) == 16 && p.MayQuery(lease6.IP6From(q.Client.Peer))
+}
+
+// lookup is what option 44 says.
+type lookup struct {
+	typ     byte
+	scope   lease.ScopeID // of its link-address; 0: that is 0
+	options []byte        // well-formed
+}
+
+// readQuery reads option 44.
+func (d *decision) readQuery() (q lookup, code uint16, text string) {
 	v := d.q.LeaseQuery
 	if len(v) < lenLQQuery {
-		return MalformedQuery, "the query is cut off"
+		return q, MalformedQuery, "the query is cut off"
 	}
-	options := v[lenLQQuery:]
-	if !wellFormed(options) {
-		return MalformedQuery, "an option of the query runs past its end"
+	if q = (lookup{typ: v[0], options: v[lenLQQuery:]}); !wellFormed(q.options) {
+		return q, MalformedQuery, "an option of the query runs past its end"
 	}
-	var scope lease.ScopeID
-	link := lease6.IP6From(v[1:])
-	if !link.IsZero() {
+	if link := lease6.IP6From(v[1:]); !link.IsZero() {
 		at := d.p.Select(&policy6.Selector{Relayed: true, Link: link})
 		if at == nil {
-			return NotConfigured, "no such link"
+			return q, NotConfigured, "no such link"
 		}
-		scope = at.Scope
+		q.scope = at.Scope
 	}
-	var duid []byte
-	switch v[0] {
-	case queryByAddress:
-		addr := subOption(options, optIAAddr)
-		if len(addr) < 24 { // RFC 8415 §21.6
-			return MalformedQuery, "no address to query by"
-		}
-		var e lease6.Entry
-		ip := lease6.IP6From(addr)
-		held := d.Table.Find(ip, &e)
-		if scope == 0 {
-			// "the server uses the address from the OPTION_IAADDR option to find
-			// the appropriate link for the client". A delegated prefix may lie
-			// outside of all links.
-			switch at := d.p.SubnetOf(ip); {
-			case held && d.p.ScopeSubnet(e.Scope) != nil:
-				scope = e.Scope
-			case at != nil:
-				scope = at.Scope
-			default:
-				return NotConfigured, "no link has the address"
-			}
-		}
-		if !held || e.Scope != scope || !leased(&e, d.now) {
-			return Success, ""
-		}
-		duid = e.DUID
-	case queryByClientID:
-		if duid = subOption(options, optClientID); len(duid) == 0 {
-			return MalformedQuery, "no client identifier to query by"
-		}
-	default:
+	return q, Success, ""
+}
+
+// lookUp carries out the query of option 44; Success: with or without a result.
+func (d *decision) lookUp() (code uint16, text string) {
+	q, code, text := d.readQuery()
+	if code != Success {
+		return code, text
+	}
+	if q.typ != queryByAddress && q.typ != queryByClientID {
 		return UnknownQueryType, "queries are by address or by client identifier"
 	}
-	d.tell(duid, scope, subOption(options, optORO))
+	duid, code, text := d.whose(&q)
+	if code != Success || duid == nil {
+		return code, text
+	}
+	d.tell(duid, q.scope, subOption(q.options, optORO))
 	return Success, ""
+}
+
+// whose is the client that a query by address or by client identifier is about; nil:
+// nobody, or the query is not understood. A query by address gets the scope of the
+// address.
+func (d *decision) whose(q *lookup) (duid []byte, code uint16, text string) {
+	if q.typ == queryByClientID {
+		if duid = subOption(q.options, optClientID); len(duid) == 0 {
+			return nil, MalformedQuery, "no client identifier to query by"
+		}
+		return duid, Success, ""
+	}
+	addr := subOption(q.options, optIAAddr)
+	if len(addr) < 24 { // RFC 8415 §21.6
+		return nil, MalformedQuery, "no address to query by"
+	}
+	var e lease6.Entry
+	ip := lease6.IP6From(addr)
+	held := d.Table.Find(ip, &e)
+	if q.scope == 0 {
+		// "the server uses the address from the OPTION_IAADDR option to find the
+		// appropriate link for the client". A delegated prefix may lie outside of all
+		// links.
+		switch at := d.p.SubnetOf(ip); {
+		case held && d.p.ScopeSubnet(e.Scope) != nil:
+			q.scope = e.Scope
+		case at != nil:
+			q.scope = at.Scope
+		default:
+			return nil, NotConfigured, "no link has the address"
+		}
+	}
+	if !held || e.Scope != q.scope || !leased(&e, d.now) {
+		return nil, Success, ""
+	}
+	return e.DUID, Success, ""
 }
 
 // tell puts what a client has on a link into the answer. Scope 0: on the only link
@@ -163,11 +202,7 @@ func (d *decision) tell(duid []byte, scope lease.ScopeID, oro []byte) {
 		if !slices.Contains(scopes, e.Scope) {
 			scopes = append(scopes, e.Scope)
 		}
-		copied := *e // its slices are the table's room for the walk
-		copied.DUID, copied.LinkLayer, copied.Host = nil, bytes.Clone(e.LinkLayer), nil
-		copied.Peer, copied.InterfaceID, copied.RemoteID = nil, bytes.Clone(e.InterfaceID), bytes.Clone(e.RemoteID)
-		copied.SubscriberID, copied.RelayID = bytes.Clone(e.SubscriberID), bytes.Clone(e.RelayID)
-		leases = append(leases, copied)
+		leases = append(leases, copied(e))
 		return len(leases) < mostQueried
 	})
 	switch {
@@ -184,6 +219,15 @@ func (d *decision) tell(duid []byte, scope lease.ScopeID, oro []byte) {
 	default:
 		d.clientData(duid, leases, oro)
 	}
+}
+
+// copied is what is told of a lease, apart from the table's room for a walk.
+func copied(e *lease6.Entry) lease6.Entry {
+	c := *e
+	c.DUID, c.LinkLayer, c.Host, c.Peer = bytes.Clone(e.DUID), bytes.Clone(e.LinkLayer), nil, nil
+	c.InterfaceID, c.RemoteID = bytes.Clone(e.InterfaceID), bytes.Clone(e.RemoteID)
+	c.SubscriberID, c.RelayID = bytes.Clone(e.SubscriberID), bytes.Clone(e.RelayID)
+	return c
 }
 
 // clientData is RFC 5007 §4.4.2. The reply waits until the newest change is on disk.

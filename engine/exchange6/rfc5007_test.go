@@ -151,6 +151,32 @@ func TestRFC5007_4_2_1_Validation(t *testing.T) {
 	}
 }
 
+// §5: "trusted relay agents can relay LEASEQUERY messages"; "DHCPv6 servers MAY be configured to discard relayed
+// LEASEQUERY messages". Where they are not, both ends must be on the list.
+func TestRFC5007_5_Relayed(t *testing.T) {
+	through := func(agent, requestor string) *Query {
+		q := lq(1, "::", byAddress("2001:db8:1::10"))
+		q.Relays, q.Src = 1, ip(agent)
+		if requestor != "" {
+			a := ip(requestor).As16()
+			q.Client.Peer = a[:]
+		}
+		return q
+	}
+	b := newBench(t, mayAsk, func(s *policy6.Spec) { s.LeaseQuery.Relayed = true })
+	queried(b)
+	b.wantData(b.send(through(asker, "2001:db8:ffff::8")), 1, "2001:db8:1::10", "2001:db8:a000::/56")
+	b.wantData(b.send(lq(1, "::", byAddress("2001:db8:1::10"))), 1, "2001:db8:1::10", "2001:db8:a000::/56")
+	for name, q := range map[string]*Query{
+		"another requestor": through(asker, "2001:db8:fffe::8"), "another agent": through("2001:db8:fffe::7", "2001:db8:ffff::8"),
+		"nobody": through(asker, ""), "a client": through(asker, "fe80::1"),
+	} {
+		if a := b.send(q); a.Type != 0 || a.Reason != frame.NotAllowed {
+			t.Errorf("%s: type %d, %v", name, a.Type, a.Reason)
+		}
+	}
+}
+
 // §4.4.1: "UnknownQueryType", "MalformedQuery", "NotConfigured".
 func TestRFC5007_4_4_1_Status(t *testing.T) {
 	b := newBench(t, mayAsk)

@@ -15,6 +15,10 @@ type LeaseQuerySpec struct {
 	// NoOptions keeps the options of clients to ourselves: their leases are told,
 	// and when they were last heard of.
 	NoOptions bool
+	// Relayed answers also those who ask through relay agents. Allow counts for both
+	// ends: the relay agent that the server hears, and whom the agent next to the
+	// requestor heard.
+	Relayed bool
 }
 
 func (b *builder) addLeaseQuery() {
@@ -24,7 +28,7 @@ func (b *builder) addLeaseQuery() {
 			b.p.mayQuery = append(b.p.mayQuery, lease6.PrefixFrom(lease6.IP6From(a[:]), uint8(n.Bits())))
 		}
 	}
-	b.p.tellsNoOptions = b.spec.LeaseQuery.NoOptions
+	b.p.tellsNoOptions, b.p.relayedQueries = b.spec.LeaseQuery.NoOptions, b.spec.LeaseQuery.Relayed
 }
 
 // MayQuery says whether leasequeries from an address are answered.
@@ -36,6 +40,9 @@ func (p *Policy) MayQuery(a lease6.IP6) bool {
 	}
 	return false
 }
+
+// MayQueryThrough says whether they are answered through relay agents.
+func (p *Policy) MayQueryThrough() bool { return p.relayedQueries }
 
 // TellsOptions says whether options of a client may be told to those who ask about
 // its leases.

@@ -61,6 +61,7 @@ type Policy struct {
 	limitsID       uint64
 	mayQuery       []lease6.Prefix // who may ask about leases
 	tellsNoOptions bool
+	relayedQueries bool
 }
 
 // A Port is one served interface as it is now.

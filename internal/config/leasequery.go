@@ -15,7 +15,9 @@ type LeaseQuery struct {
 	Allow   []netip.Prefix
 	Options []uint8 // of its clients that are told; nil: all
 
-	Bulk        bool   // listen on TCP port 67
+	Relayed bool // DHCPv6: also through relay agents (RFC 5007 §5)
+
+	Bulk        bool   // listen on TCP ports 67 and 547
 	Connections int    // at most so many at once
 	Timeout     uint32 // seconds after which one that is idle or stuck is closed
 }
@@ -27,7 +29,7 @@ const (
 )
 
 var leaseQueryKeys = keySet{
-	known: []string{"allow", "options", "bulk", "connections", "timeout"},
+	known: []string{"allow", "options", "relayed", "bulk", "connections", "timeout"},
 	others: map[string]string{
 		"requesters": "allow", "clients": "allow", "relays": "allow", "tcp": "bulk", "max-connections": "connections",
 		"max-bulk-query-connections": "connections", "bulk-query-enabled": "bulk",
@@ -72,6 +74,9 @@ func (c *checker) leaseQuery(p *path, n *node, l *LeaseQuery) {
 			}
 			l.Options = append(l.Options, uint8(d.Code))
 		}
+	}
+	if v := n.get("relayed"); v != nil {
+		l.Relayed = c.boolean(p.at("relayed"), v)
 	}
 	if v := n.get("bulk"); v != nil {
 		l.Bulk = c.boolean(p.at("bulk"), v)

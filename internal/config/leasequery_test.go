@@ -18,6 +18,9 @@ func TestLeaseQuery(t *testing.T) {
 		"leasequery: {allow: [10.0.0.0/8], options: [routers, 15], bulk: false, connections: 3, timeout: 1m}": {
 			Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Options: []uint8{3, 15}, Connections: 3, Timeout: 60,
 		},
+		"leasequery: {allow: \"2001:db8::7\", relayed: true}": {
+			Allow: []netip.Prefix{netip.MustParsePrefix("2001:db8::7/128")}, Relayed: true, Bulk: true, Connections: 10, Timeout: 300,
+		},
 		"leasequery: {allow: 10.0.0.0/8, options: []}": {
 			Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Options: []uint8{}, Bulk: true, Connections: 10, Timeout: 300,
 		},

@@ -134,7 +134,7 @@ func schema(t *testing.T) object {
 			"ttl":   ref("time"), "host-names": boolean, "override-client": boolean, "override-no-update": boolean,
 		}),
 		"leasequery": keys("leasequery", []string{"allow"}, object{
-			"allow": listOf(text), "options": listOf(text), "bulk": boolean, "connections": object{"type": "integer", "minimum": 1, "maximum": 10000}, "timeout": ref("time"),
+			"allow": listOf(text), "options": listOf(text), "relayed": boolean, "bulk": boolean, "connections": object{"type": "integer", "minimum": 1, "maximum": 10000}, "timeout": ref("time"),
 		}),
 		"strict-user-class": boolean,
 		"subnets":           listOf(either(ref("subnet"), ref("subnet6"))),

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bulk serves bulk leasequery (RFC 6926): collectors and relay agents
-// connect to TCP port 67 and ask for many leases at once.
+// Package bulk serves bulk leasequery (RFC 6926; for DHCPv6 RFC 5460, which asks the same
+// of a server): collectors and relay agents connect to TCP port 67 or 547 and ask for
+// many leases at once.
 //
 //	accept ─ access list, number of connections ─► one goroutine a connection:
 //	         read a query │ slowpath.BulkCodec ─ exchange.Server.Bulk ─ lease table │ write, buffered
+//	                      │ slowpath.BulkCodec6 ─ exchange6.Server.Bulk             │
 //
 // A connection has one query in work at a time; what is sent meanwhile waits in the
 // socket ("A server MUST NOT read more query messages from a connection than it is
@@ -32,23 +34,30 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 	"xdhcp/engine/policy"
+	"xdhcp/engine/policy6"
 	"xdhcp/internal/wire/dhcp4"
+	"xdhcp/internal/wire/dhcp6"
 	"xdhcp/slowpath"
 )
 
-// Options configure a Server. The first four are required.
+// Options configure a Server, for DHCPv4 or for DHCPv6: either Exchange and Policy are
+// required or Exchange6 and Policy6, and Clock and Log.
 type Options struct {
 	Exchange slowpath.BulkDecider
 	// Policy returns the policy in force. It says who may ask.
-	Policy func() *policy.Policy
+	Policy    func() *policy.Policy
+	Exchange6 slowpath.BulkDecider6
+	// Policy6 is the same for DHCPv6; nil: it is not served now, and nobody may ask.
+	Policy6 func() *policy6.Policy
 	// Clock is the time of leases.
 	Clock func() time.Time
 	Log   *slog.Logger
 
 	Connections int           // at once; 0: BULK_LQ_MAX_CONNS, 10
 	Timeout     time.Duration // 0: BULK_LQ_DATA_TIMEOUT, 300 s
-	Port        int           // 0: 67; -1: any, for tests
+	Port        int           // 0: 67, or 547; -1: any, for tests
 	// In runs fn where the socket is to be opened; nil means right here. Tests
 	// give a network namespace.
 	In func(fn func() error) error
@@ -93,6 +102,9 @@ func New(o Options) *Server {
 	switch o.Port {
 	case 0:
 		o.Port = dhcp4.ServerPort
+		if o.Exchange6 != nil {
+			o.Port = dhcp6.ServerPort
+		}
 	case -1:
 		o.Port = 0
 	}
@@ -105,7 +117,11 @@ func New(o Options) *Server {
 // Listen opens the socket.
 func (s *Server) Listen() error {
 	return s.o.In(func() (err error) {
-		s.ln, err = net.Listen("tcp4", fmt.Sprintf(":%d", s.o.Port))
+		network := "tcp4"
+		if s.o.Exchange6 != nil {
+			network = "tcp6"
+		}
+		s.ln, err = net.Listen(network, fmt.Sprintf(":%d", s.o.Port))
 		switch {
 		case errors.Is(err, unix.EADDRINUSE):
 			err = fmt.Errorf("%w: another server has it; leasequery.bulk: false leaves it alone", err)
@@ -159,7 +175,7 @@ func (s *Server) Run(ctx context.Context) error {
 		// over BULK_LQ_MAX_CONNS, they SHOULD be closed immediately." "Connections
 		// not from permitted requestors SHOULD be closed immediately".
 		switch {
-		case !s.o.Policy().MayQuery(addr4(c.RemoteAddr())):
+		case !s.mayQuery(c.RemoteAddr()):
 			s.refused.Add(1)
 			c.Close()
 		case s.open.Load() >= uint64(s.o.Connections):
@@ -175,6 +191,20 @@ func (s *Server) Run(ctx context.Context) error {
 			})
 		}
 	}
+}
+
+// mayQuery says whether the other end of a connection may ask.
+func (s *Server) mayQuery(a net.Addr) bool {
+	if s.o.Exchange6 == nil {
+		return s.o.Policy().MayQuery(addr4(a))
+	}
+	p := s.o.Policy6()
+	ap, err := netip.ParseAddrPort(a.String())
+	if err != nil || p == nil {
+		return false
+	}
+	b := ap.Addr().WithZone("").As16()
+	return p.MayQuery(lease6.IP6From(b[:]))
 }
 
 // addr4 is the address of an end of a TCP connection.
@@ -220,15 +250,57 @@ func (p patient) hurry() {
 	_ = p.SetWriteDeadline(now.Add(farewell))
 }
 
+// A codec answers the queries of one connection: slowpath.BulkCodec, slowpath.BulkCodec6.
+type codec interface {
+	// answer answers msg; false: the connection is of no use.
+	answer(msg []byte, send func([]byte) bool) bool
+	// terminated ends the answer to msg.
+	terminated(msg []byte, text string) []byte
+}
+
+type codec4 struct {
+	*slowpath.BulkCodec
+	s     *Server
+	local lease.IP4
+}
+
+func (c codec4) answer(msg []byte, send func([]byte) bool) bool {
+	return c.Answer(c.s.o.Policy(), msg, c.local, c.s.clock, send)
+}
+
+func (c codec4) terminated(msg []byte, text string) []byte { return c.Terminated(msg, text) }
+
+type codec6 struct {
+	*slowpath.BulkCodec6
+	s *Server
+	p *policy6.Policy
+}
+
+func (c *codec6) answer(msg []byte, send func([]byte) bool) bool {
+	// A query is answered by one policy, whatever is loaded meanwhile.
+	c.p = c.s.o.Policy6()
+	return c.p != nil && c.Answer(c.p, msg, c.s.clock, send)
+}
+
+func (c *codec6) terminated(_ []byte, text string) []byte { return c.Terminated(c.p, text) }
+
+func (s *Server) codec(conn net.Conn) codec {
+	if s.o.Exchange6 != nil {
+		return &codec6{BulkCodec6: slowpath.NewBulkCodec6(s.o.Exchange6), s: s}
+	}
+	return codec4{slowpath.NewBulkCodec(s.o.Exchange), s, addr4(conn.LocalAddr())}
+}
+
+func (s *Server) clock() lease.Time { return lease.Time(s.o.Clock().Unix()) }
+
 // serve answers the queries of one connection.
 func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	c := patient{conn, ctx, s.o.Timeout}
 	stop := context.AfterFunc(ctx, c.hurry)
 	defer stop()
-	codec := slowpath.NewBulkCodec(s.o.Exchange)
+	codec := s.codec(conn)
 	in, out := bufio.NewReaderSize(c, 4096), bufio.NewWriterSize(c, buffer)
 	msg := make([]byte, 0, 1024)
-	clock := func() lease.Time { return lease.Time(s.o.Clock().Unix()) }
 	for ctx.Err() == nil {
 		var err error
 		if msg, err = read(in, msg); err != nil {
@@ -239,7 +311,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		}
 		s.queries.Add(1)
 		ended := false
-		usable := codec.Answer(s.o.Policy(), msg, addr4(conn.LocalAddr()), clock, func(answer []byte) bool {
+		usable := codec.answer(msg, func(answer []byte) bool {
 			if ctx.Err() != nil {
 				ended = true
 				return false
@@ -250,7 +322,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 		})
 		if ended {
 			s.messages.Add(1)
-			_, err = out.Write(codec.Terminated(msg, "the server is being shut down"))
+			_, err = out.Write(codec.terminated(msg, "the server is being shut down"))
 		}
 		if err == nil {
 			err = out.Flush()

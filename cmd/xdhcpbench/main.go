@@ -13,17 +13,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
-	"github.com/alecthomas/kong"
+	"xdhcp/internal/cli"
 )
 
-// cli is the command line. Each command has a file of its own.
-type cli struct {
+// commands are the command line. Each command has a file of its own.
+type commands struct {
 	Run    runCmd    `cmd:"" help:"Offer one load and report."`
 	Ramp   rampCmd   `cmd:"" help:"Find the highest rate at a drop limit."`
 	Stub   stubCmd   `cmd:"" help:"Answer clients without any state."`
@@ -39,39 +35,11 @@ type env struct {
 	stderr io.Writer
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
+func main() { cli.Main(run) }
 
 // run is main without the process: it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	exited := -1
-	parser, err := kong.New(&cli{},
-		kong.Name("xdhcpbench"),
-		kong.Description("A load generator for DHCP servers that checks the answers."),
-		kong.UsageOnError(),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exited = code }),
-		kong.Bind(&env{ctx: ctx, stdout: stdout, stderr: stderr}),
-	)
-	if err != nil {
-		fmt.Fprintln(stderr, "xdhcpbench:", err)
-		return 1
-	}
-	parsed, err := parser.Parse(args)
-	if exited >= 0 { // --help
-		return exited
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "xdhcpbench: %v; see xdhcpbench --help\n", err)
-		return 2
-	}
-	if err := parsed.Run(); err != nil {
-		fmt.Fprintln(stderr, "xdhcpbench:", err)
-		return 1
-	}
-	return 0
+	p := cli.Program{Name: "xdhcpbench", Description: "A load generator for DHCP servers that checks the answers.",
+		Grammar: &commands{}, Env: &env{ctx: ctx, stdout: stdout, stderr: stderr}}
+	return p.Run(args, stdout, stderr)
 }

@@ -16,14 +16,9 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
-	"github.com/alecthomas/kong"
+	"xdhcp/internal/cli"
 )
 
 // version is set by the linker (Makefile).
@@ -36,9 +31,10 @@ type exitError struct {
 }
 
 func (e *exitError) Error() string { return e.msg }
+func (e *exitError) ExitCode() int { return e.code }
 
-// cli is the command line. Each command has a file of its own.
-type cli struct {
+// commands are the command line. Each command has a file of its own.
+type commands struct {
 	Serve      serveCmd      `cmd:"" help:"Serve DHCP in the foreground."`
 	Check      checkCmd      `cmd:"" help:"Check a configuration file and report every mistake."`
 	Import     importCmd     `cmd:"" help:"Turn the configuration of another server into one of xdhcpd's."`
@@ -64,46 +60,11 @@ type env struct {
 	stderr io.Writer
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
+func main() { cli.Main(run) }
 
 // run is main without the process: it returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	exited := -1
-	parser, err := kong.New(&cli{},
-		kong.Name("xdhcpd"),
-		kong.Description("A DHCP server for the edge of internet providers, over AF_XDP."),
-		kong.UsageOnError(),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exited = code }),
-		kong.Bind(&env{ctx: ctx, stdout: stdout, stderr: stderr}),
-	)
-	if err != nil {
-		fmt.Fprintln(stderr, "xdhcpd:", err)
-		return 1
-	}
-	parsed, err := parser.Parse(args)
-	if exited >= 0 { // --help
-		return exited
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "xdhcpd: %v; see xdhcpd --help\n", err)
-		return 2
-	}
-	if err := parsed.Run(); err != nil {
-		var exit *exitError
-		if errors.As(err, &exit) {
-			if exit.msg != "" {
-				fmt.Fprintln(stderr, exit.msg)
-			}
-			return exit.code
-		}
-		fmt.Fprintln(stderr, "xdhcpd:", err)
-		return 1
-	}
-	return 0
+	p := cli.Program{Name: "xdhcpd", Description: "A DHCP server for the edge of internet providers, over AF_XDP.",
+		Grammar: &commands{}, Env: &env{ctx: ctx, stdout: stdout, stderr: stderr}}
+	return p.Run(args, stdout, stderr)
 }

@@ -4,66 +4,28 @@ package lease
 
 import (
 	"encoding/hex"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"xdhcp/internal/golden"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write what the scripts print into testdata, to be read and judged")
-
-// A script is blocks of commands, ----, and what they print, parted by empty
-// lines. See script.run for the commands.
+// See script.run for the commands.
 func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scripts: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+	golden.Run(t, "testdata/*.txt", func(t *testing.T) func([]string) string {
+		s := newScript(t)
+		return func(commands []string) string {
+			s.out.Reset()
+			for _, line := range commands {
+				s.run(line)
 			}
-			s := newScript(t)
-			var out []string
-			for _, block := range strings.Split(strings.TrimRight(string(text), "\n"), "\n\n") {
-				in, want, found := strings.Cut(block, "\n----")
-				if !found {
-					for _, line := range strings.Split(block, "\n") {
-						if !strings.HasPrefix(line, "#") {
-							t.Fatalf("a block without ----: %s", block)
-						}
-					}
-					out = append(out, block)
-					continue
-				}
-				s.out.Reset()
-				for _, line := range strings.Split(in, "\n") {
-					if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-						s.run(line)
-					}
-				}
-				s.sound()
-				got := strings.TrimRight("\n"+s.out.String(), "\n")
-				if diff := cmp.Diff(want, got); diff != "" && !*rewrite {
-					t.Errorf("%s\n(-want +got):\n%s", in, diff)
-				}
-				out = append(out, in+"\n----"+got)
-			}
-			if *rewrite {
-				if err := os.WriteFile(file, []byte(strings.Join(out, "\n\n")+"\n"), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-		})
-	}
+			s.sound()
+			return s.out.String()
+		}
+	})
 }
 
 // script is a table, the batches that feed its journal, and that journal.

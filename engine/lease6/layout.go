@@ -3,7 +3,6 @@
 package lease6
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
@@ -62,7 +61,7 @@ func (b *body) reservedAt(p Prefix) (Prefix, bool) {
 	if len(b.reserved) == 0 {
 		return Prefix{}, false
 	}
-	at, same := slices.BinarySearchFunc(b.reserved, p, comparePrefix)
+	at, same := slices.BinarySearchFunc(b.reserved, p, Prefix.Compare)
 	if same {
 		return p, true
 	}
@@ -75,13 +74,6 @@ func (b *body) reservedAt(p Prefix) (Prefix, bool) {
 		return b.reserved[at], true
 	}
 	return Prefix{}, false
-}
-
-func comparePrefix(p, q Prefix) int {
-	if c := p.IP6.Compare(q.IP6); c != 0 {
-		return c
-	}
-	return cmp.Compare(p.Len, q.Len)
 }
 
 // poolFor is the pool that gives prefixes like p, p among them.
@@ -151,7 +143,7 @@ func compile(l *Layout, old *body) (*body, error) {
 		}
 		b.reserved = append(b.reserved, r.Prefix)
 	}
-	slices.SortFunc(b.reserved, comparePrefix)
+	slices.SortFunc(b.reserved, Prefix.Compare)
 	b.reserved = slices.Compact(b.reserved)
 	for i := 1; i < len(b.reserved); i++ {
 		if b.reserved[i-1].Overlaps(b.reserved[i]) {
@@ -204,7 +196,7 @@ func (b *body) room(p *pool) uint64 {
 	size := p.size
 	for _, rg := range p.ranges {
 		var done IP6 // last address that has been taken off
-		at, _ := slices.BinarySearchFunc(b.reserved, Prefix{rg.First, 0}, comparePrefix)
+		at, _ := slices.BinarySearchFunc(b.reserved, Prefix{rg.First, 0}, Prefix.Compare)
 		for _, q := range b.reserved[max(at-1, 0):] {
 			if rg.Last.Less(q.IP6) {
 				break

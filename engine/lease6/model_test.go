@@ -153,7 +153,7 @@ func (m *model) drawOf(w who) Prefix {
 	if len(own) == 0 || rapid.IntRange(0, 3).Draw(m.rt, "any") == 0 {
 		return m.drawPrefix()
 	}
-	slices.SortFunc(own, comparePrefix)
+	slices.SortFunc(own, Prefix.Compare)
 	return rapid.SampledFrom(own).Draw(m.rt, "own")
 }
 

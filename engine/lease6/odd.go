@@ -31,7 +31,7 @@ type oddEntry struct {
 	at    lease.Ticket // freed: by this change
 }
 
-func compareOdd(e oddEntry, p Prefix) int { return comparePrefix(e.p, p) }
+func compareOdd(e oddEntry, p Prefix) int { return e.p.Compare(p) }
 
 // add notes a prefix. freed: it is free already, but not durably.
 func (o *oddList) add(p Prefix, freed bool, at lease.Ticket) {
@@ -91,7 +91,7 @@ func (o *oddList) tidy() {
 	}
 	all := append(o.sorted, o.tail...)
 	all = slices.DeleteFunc(all, func(e oddEntry) bool { return e.dead })
-	slices.SortFunc(all, func(x, y oddEntry) int { return comparePrefix(x.p, y.p) })
+	slices.SortFunc(all, func(x, y oddEntry) int { return x.p.Compare(y.p) })
 	o.sorted, o.tail, o.dead, o.lens = all, nil, 0, [129]int{}
 	for _, e := range all {
 		o.lens[e.p.Len]++

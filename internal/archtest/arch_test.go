@@ -49,6 +49,8 @@ var allowed = map[string][]string{
 	"internal/hugepage":    {},
 	"internal/prefetch":    {},
 	"internal/archtest":    {},
+	"internal/cli":         {},
+	"internal/golden":      {},
 	"internal/conformance": {},
 	"internal/equivalence": {},
 	"internal/e2e":         nil,

@@ -72,7 +72,7 @@ func compile6(cfg *config.Config, facts map[int]port.Facts, duid, secret []byte)
 func subnet6(s *config.Subnet6) policy6.SubnetSpec {
 	spec := policy6.SubnetSpec{
 		ID: s.ID, Prefix: s.Prefix, Times: times6(s.Lease), Options: options6(s.Options), Links: links(s.Links), Relays: s.Relays,
-		InterfaceIDs: s.InterfaceIDs, RapidCommit: s.RapidCommit, Classes: s.Classes, Deny: s.Deny,
+		InterfaceIDs: s.InterfaceIDs, RapidCommit: s.RapidCommit, Classes: s.Classes, Deny: s.Deny, Limit: s.Limit,
 	}
 	for i := range s.Pools {
 		p := &s.Pools[i]

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"xdhcp/engine/exchange6"
+	"xdhcp/engine/lease"
 	"xdhcp/engine/lease6"
 	"xdhcp/engine/port"
 	"xdhcp/internal/config"
@@ -35,6 +37,50 @@ func TestCompileReference6(t *testing.T) {
 	cfg.DHCP6.Networks, cfg.DHCP6.Subnets = nil, nil
 	if p, err := compile6(cfg, facts, nil, nil); p != nil || err != nil {
 		t.Error(p, err)
+	}
+}
+
+// The limit of an IPv6 subnet holds, for addresses and for prefixes.
+func TestLimitOfASubnet6(t *testing.T) {
+	cfg, problems := config.Parse("x.yaml", []byte(`interfaces: [eth1]
+subnets:
+  - subnet: 2001:db8:2::/64
+    limit: 1
+    pools: [2001:db8:2::10-2001:db8:2::1f]
+    delegate: [{prefix: 2001:db8:1000::/36, length: 56}]
+`))
+	if cfg == nil {
+		t.Fatal(problems)
+	}
+	facts := map[int]port.Facts{0: {MAC: [6]byte{2}, Addrs: []netip.Prefix{netip.MustParsePrefix("2001:db8:2::1/64"), netip.MustParsePrefix("fe80::1/64")}}}
+	p, err := compile6(cfg, facts, []byte{0, 3, 0, 1, 2, 0, 0, 0, 0, 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := lease6.New(lease6.Options{Shards: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := table.Reconfigure(p.Layout); err != nil {
+		t.Fatal(err)
+	}
+	s := exchange6.Server{Table: table}
+	for client := byte(1); client <= 2; client++ {
+		q := exchange6.Query{Type: exchange6.Request, ServerID: p.ServerID, HasServerID: true}
+		q.Src, q.Dst = lease6.IP6From(netip.MustParseAddr("fe80::9").AsSlice()), lease6.IP6From(netip.MustParseAddr("ff02::1:2").AsSlice())
+		q.Client.DUID = []byte{0, 3, 0, 1, client}
+		q.AddIA(lease6.NA, 1)
+		q.AddIA(lease6.PD, 1)
+		var a exchange6.Answer
+		s.Decide6(p, &q, 1_800_000_000, lease.NewBatch(1), &a)
+		if a.Type != exchange6.Reply || a.NIAs != 2 {
+			t.Fatalf("client %d: %v", client, a.Reason)
+		}
+		for i := range a.IAs[:2] {
+			if got := a.IAs[i].N; (got == 1) != (client == 1) {
+				t.Errorf("client %d, %v: %d leases", client, a.IAs[i].IA, got)
+			}
+		}
 	}
 }
 

@@ -91,7 +91,9 @@ type Subnet6 struct {
 	RapidCommit  bool
 	// Classes and Deny restrict all pools and delegated prefixes.
 	Classes, Deny []string
-	At            Place
+	// Limit is how many addresses, and how many prefixes, may be leased at once; 0: all.
+	Limit uint32
+	At    Place
 }
 
 // A Pool6 is a range of addresses for clients without a reservation.

@@ -60,6 +60,7 @@ subnets:
     interface-ids: [olt-1, "hex:07"]
     classes: [a]
     deny: b
+    limit: 12
     method: hash
     lease: {preferred: 1h, valid: 1h, client-timers: true}
     options: {23: ["2001:db8::1"]}
@@ -107,7 +108,7 @@ subnets:
 		},
 		Subnets: []Subnet6{{
 			ID: 5, Prefix: pre("2001:db8:2::/48"), Links: []Link{{Interface: "eth1", VLAN: 9}}, Relays: []netip.Addr{ip("2001:db8:ffff::1")},
-			InterfaceIDs: [][]byte{[]byte("olt-1"), {7}}, Classes: []string{"a"}, Deny: []string{"b"}, RapidCommit: true,
+			InterfaceIDs: [][]byte{[]byte("olt-1"), {7}}, Classes: []string{"a"}, Deny: []string{"b"}, RapidCommit: true, Limit: 12,
 			Lease:    Lease6{Preferred: 3600, Valid: 3600, ClientTimers: true},
 			Options:  []Option6{{Code: 23, Name: "dns-servers", Data: ip("2001:db8::1").AsSlice()}},
 			Excluded: []Range{r("2001:db8:2::1", "2001:db8:2::1"), r("2001:db8:2:1::", "2001:db8:2:1::ff")},
@@ -219,8 +220,8 @@ func TestSubnet6Problems(t *testing.T) {
 		{"{subnet: '2001:db8::'}", []string{"1:20: subnets[0].subnet: 2001:db8:: has no length: write 2001:db8::/64, or what it is"}},
 		{"{subnet: 'fe80::/64'}", []string{"1:20: subnets[0].subnet: fe80::/64 cannot be a subnet: it has addresses of fe80::/10 in it, which are for single links: hosts make them themselves"}},
 		{"{subnet: '::/0'}", []string{"1:20: subnets[0].subnet: ::/0 cannot be a subnet: it is every address there is"}},
-		{"{subnet: '2001:db8::/64', next-server: x, authoritative: true, limit: 5}", []string{
-			"1:37: subnets[0].next-server: unknown key", "1:53: subnets[0].authoritative: unknown key", "1:74: subnets[0].limit: is not supported yet",
+		{"{subnet: '2001:db8::/64', next-server: x, authoritative: true, vss: 5}", []string{
+			"1:37: subnets[0].next-server: unknown key", "1:53: subnets[0].authoritative: unknown key", "1:74: subnets[0].vss: is not supported yet",
 		}},
 		{"{subnet: '2001:db8::/64', pools: ['2001:db8:1::/64', '2001:db8::9-2001:db8::1', '2001:db8::/65', '2001:db8::5', 10.0.0.1]}", []string{
 			"1:45: subnets[0].pools[0]: 2001:db8:1::-2001:db8:1:0:ffff:ffff:ffff:ffff is not inside 2001:db8::/64",

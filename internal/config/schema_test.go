@@ -240,7 +240,7 @@ func schema(t *testing.T) object {
 			"reservations": listOf(ref("reservation6")),
 			"id":           object{"type": "integer", "minimum": 1, "maximum": 4294967294},
 			"links":        listOf(ref("link")), "relays": ref("addresses"), "interface-ids": ref("addresses"), "rapid-commit": boolean,
-			"classes": listOf(text), "deny": listOf(text),
+			"classes": listOf(text), "deny": listOf(text), "limit": object{"type": "integer", "minimum": 1, "maximum": 4294967295},
 		}),
 		"reservation6": keys("reservations6", nil, object{
 			"duid": text, "mac": text, "remote-id": text, "interface-id": text, "subscriber-id": text, "addresses": ref("addresses"),

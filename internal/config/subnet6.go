@@ -10,15 +10,15 @@ import (
 var subnet6Keys = keySet{
 	known: []string{
 		"subnet", "pools", "method", "exclude", "delegate", "lease", "options", "always-send", "reservations", "id",
-		"links", "relays", "interface-ids", "rapid-commit", "classes", "deny",
+		"links", "relays", "interface-ids", "rapid-commit", "classes", "deny", "limit",
 	},
-	later: []string{"limit", "vss"},
+	later: []string{"vss"},
 	others: map[string]string{
 		"prefix": "subnet", "network": "subnet", "range": "pools", "pool": "pools", "pd-pools": "delegate", "prefixes": "delegate",
 		"delegation": "delegate", "hosts": "reservations", "reservation": "reservations", "lease-time": "lease",
 		"preferred-lifetime": "lease", "valid-lifetime": "lease", "option-data": "options", "interface": "links", "vlan": "links",
 		"relay": "relays", "interface-id": "interface-ids", "client-class": "classes", "allocator": "method",
-		"dns": "options: {dns-servers: …}",
+		"dns": "options: {dns-servers: …}", "limits": "limit", "address-limit": "limit",
 	},
 }
 
@@ -92,6 +92,9 @@ func (c *checker) subnet6(p *path, n *node, above above6) (Subnet6, bool) {
 	}
 	if v := n.get("deny"); v != nil {
 		s.Deny = c.classList(p.at("deny"), v)
+	}
+	if v := n.get("limit"); v != nil {
+		s.Limit = uint32(c.number(p.at("limit"), v, 1, 1<<32-1))
 	}
 	method := MethodRandom
 	if v := n.get("method"); v != nil {

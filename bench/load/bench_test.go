@@ -60,7 +60,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	g.sim.tally.epoch = time.Now()
 	sched := newSchedule(Load{Window: 32, Count: 1 << 30, Mix: Mix{DORA: 50, Renew: 30, Rebind: 10, Release: 10}})
 	turn := func() {
-		if _, err := g.turn(&sched, 0, g.now()); err != nil {
+		if _, _, err := g.turn(&sched, 0, g.now()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -22,6 +22,7 @@ type memory struct {
 	closed  bool
 	now     time.Time // virtual
 	onWait  func()
+	naps    int // sleeps that nothing received has ended
 }
 
 // virtual puts a generator on a memory transport into a time of its own, which
@@ -32,6 +33,10 @@ func virtual(g *Generator) *memory {
 	g.clock = func() time.Time {
 		m.now = m.now.Add(time.Microsecond)
 		return m.now
+	}
+	g.nap = func(d time.Duration) {
+		m.naps++
+		_ = m.Wait(d)
 	}
 	return m
 }

@@ -182,6 +182,9 @@ func (s *schedule) next() (at int64, ok bool) {
 	return s.dueAt(s.begun), true
 }
 
+// dense says that exchanges become due faster than it is worth to wake up for each.
+func (s *schedule) dense() bool { return s.load.Rate > 0 && s.gap*gathered <= float64(gather) }
+
 // kind is the next exchange's: the one with the largest part of its weight left
 // in this round, so that any stretch of the sequence is mixed alike.
 func (s *schedule) kind() Kind {

@@ -388,6 +388,33 @@ func TestSearchPasses(t *testing.T) {
 	}
 }
 
+// At a high rate the generator does not wake up for each exchange, and what that adds
+// to a latency shows as lag; at a low one every exchange begins when it is due.
+func TestGather(t *testing.T) {
+	for _, row := range []struct {
+		rate float64
+		naps bool
+		lag  time.Duration
+	}{
+		{1000, false, 5 * time.Microsecond},
+		{39_000, false, 5 * time.Microsecond},
+		{40_001, true, gather + 20*time.Microsecond},
+		{200_000, true, gather + 20*time.Microsecond},
+	} {
+		g, m := start(t, relayed(100_000), newStub().Answer)
+		r, err := g.Run(t.Context(), Load{Rate: row.rate, Count: 20_000})
+		if err != nil || r.Done["dora"] != 20_000 {
+			t.Fatalf("%v/s: %v done, %v", row.rate, r.Done, err)
+		}
+		if (m.naps > 0) != row.naps || m.naps > 20_000/2 {
+			t.Errorf("%v/s: %d naps for 20000 exchanges", row.rate, m.naps)
+		}
+		if lag := r.Latency["lag"].Max; lag > row.lag {
+			t.Errorf("%v/s: exchanges begin up to %v late", row.rate, lag)
+		}
+	}
+}
+
 // queueing answers so many exchanges a second, and has room for all that wait: nothing
 // is lost at any rate, for a while.
 func queueing(t *testing.T, rate int) (*Generator, *memory) {

@@ -78,14 +78,14 @@ func subnet6(s *config.Subnet6) policy6.SubnetSpec {
 		p := &s.Pools[i]
 		spec.Pools = append(spec.Pools, policy6.PoolSpec{
 			Name: p.Name, Ranges: ranges6(p.Ranges), Method: methods[p.Method], Options: options6(p.Options),
-			Classes: p.Classes, Deny: p.Deny, Times: times6Of(p.Lease),
+			Classes: p.Classes, Deny: p.Deny, Times: times6Of(p.Lease), Retired: p.Retired,
 		})
 	}
 	for i := range s.Delegate {
 		d := &s.Delegate[i]
 		spec.Delegate = append(spec.Delegate, policy6.DelegateSpec{
 			Prefix: d.Prefix, Length: d.Length, Excluded: d.Excluded, Exclude: excludedPart(d.Length, d.ExcludeLength, d.ExcludeNumber),
-			Options: options6(d.Options), Classes: d.Classes, Deny: d.Deny, Times: times6Of(d.Lease),
+			Options: options6(d.Options), Classes: d.Classes, Deny: d.Deny, Times: times6Of(d.Lease), Retired: d.Retired,
 		})
 	}
 	for i := range s.Reservations {

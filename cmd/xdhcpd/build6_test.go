@@ -84,6 +84,31 @@ subnets:
 	}
 }
 
+// Pools and blocks are retired.
+func TestRetired6(t *testing.T) {
+	for _, c := range []struct {
+		pool, block string
+	}{{"", ""}, {", retired: true", ""}, {"", ", retired: true"}} {
+		cfg, problems := config.Parse("x.yaml", []byte(`interfaces: [eth1]
+subnets:
+  - subnet: 2001:db8:2::/64
+    pools: [{range: 2001:db8:2::10-2001:db8:2::1f`+c.pool+`}]
+    delegate: [{prefix: 2001:db8:1000::/36, length: 56`+c.block+`}]
+`))
+		if cfg == nil {
+			t.Fatal(problems)
+		}
+		p, err := compile6(cfg, nil, []byte{0, 3, 0, 1, 2, 0, 0, 0, 0, 1}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &p.Subnets[0]
+		if (len(s.Addresses) == 0) != (c.pool != "") || (len(s.Prefixes) == 0) != (c.block != "") || p.HasRetired() != (c.pool+c.block != "") || len(p.Layout.Pools) != 2 {
+			t.Errorf("%+v: %v, %v", c, s.Addresses, s.Prefixes)
+		}
+	}
+}
+
 // RFC 6603 §4.2: the part's number stands behind the bits of the delegated prefix.
 func TestExcludedPart(t *testing.T) {
 	for _, tt := range []struct {

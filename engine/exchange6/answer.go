@@ -75,12 +75,7 @@ func (d *decision) promise(q lease6.Prefix, preferred, valid uint32) {
 		l.Exclude = at.Exclude
 	}
 	if d.last().Type != lease6.TA && !at.Times.ClientTimers {
-		t1, t2 := at.Times.Timers(preferred, valid)
-		if !d.timed {
-			d.a.T1, d.a.T2, d.timed = t1, t2, true
-		} else {
-			d.a.T1, d.a.T2 = min(d.a.T1, t1), min(d.a.T2, t2)
-		}
+		d.timers(at.Times.Timers(preferred, valid))
 	}
 	switch {
 	case d.options == nil:
@@ -89,6 +84,15 @@ func (d *decision) promise(q lease6.Prefix, preferred, valid uint32) {
 		d.at, d.options = d.subnet, d.subnet.Options
 	case d.options != at.Options:
 		d.options = at.Subnet.Options
+	}
+}
+
+// timers makes T1 and T2 of the answer no later than these.
+func (d *decision) timers(t1, t2 uint32) {
+	if !d.timed {
+		d.a.T1, d.a.T2, d.timed = t1, t2, true
+	} else {
+		d.a.T1, d.a.T2 = min(d.a.T1, t1), min(d.a.T2, t2)
 	}
 }
 

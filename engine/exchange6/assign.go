@@ -218,8 +218,12 @@ func (d *decision) leave(ia lease6.IA) {
 		if v.Status != lease.Bound || d.promised(v.Prefix) {
 			continue
 		}
+		extends := d.q.Type == Renew || d.q.Type == Rebind
+		if extends && d.wane(&v) {
+			continue
+		}
 		d.release(ia, v.Prefix)
-		if d.q.Type == Renew || d.q.Type == Rebind {
+		if extends {
 			d.void(v.Prefix)
 		}
 	}

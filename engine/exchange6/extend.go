@@ -5,6 +5,7 @@ package exchange6
 import (
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/lease6"
 )
 
 // extend is RFC 8415 §18.3.4 and §18.3.5: Renew and Rebind.
@@ -112,7 +113,7 @@ func (d *decision) extendOwn(ia *IA) bool {
 	if d.req.Others >= int(d.last().N) {
 		d.keepOthers(ia, true)
 		for _, v := range d.views(ia.IA) {
-			if v.Status == lease.Bound && !d.promised(v.Prefix) && !d.busy {
+			if v.Status == lease.Bound && !d.promised(v.Prefix) && !d.busy && !d.wane(&v) {
 				d.void(v.Prefix)
 			}
 		}
@@ -123,11 +124,49 @@ func (d *decision) extendOwn(ia *IA) bool {
 
 // voidRest returns what an IA names and may not keep.
 func (d *decision) voidRest(ia *IA) {
-	for _, q := range d.leases(ia) {
-		if !q.IsZero() && !d.busy {
-			d.void(q) // put leaves what is kept as it is
+	if d.p.HasRetired() && !d.busy {
+		views := d.views(ia.IA)
+		for i := range views {
+			d.wane(&views[i])
 		}
 	}
+	for _, q := range d.leases(ia) {
+		if !q.IsZero() && !d.busy {
+			d.void(q) // put leaves what is there as it is
+		}
+	}
+}
+
+// wane adds a lease of a pool that is retired, which its client keeps for as long as it
+// was told last, not preferred any more, beside what it got instead; false: it is none.
+// So a link is renumbered without an end to the connections that there are (RFC 4192),
+// where §18.3.4 leaves it to the server: "If the server is unable to extend the
+// lifetimes of an address or delegated prefix in the IA, the server MAY choose not to
+// include" it.
+func (d *decision) wane(v *lease6.View) bool {
+	if !d.p.HasRetired() || v.Status != lease.Bound || !d.p.Retired(d.subnet, v.Prefix) || d.promised(v.Prefix) {
+		return false
+	}
+	left := remaining(v.Expires, d.now)
+	d.wait(v.Pending)
+	if d.put(v.Prefix, 0, left) != nil && !d.extended() && d.last().Type != lease6.TA {
+		// "the server SHOULD set T1 and T2 values to the valid lifetime for the IA option
+		// unless the server also includes other addresses or delegated prefixes that the
+		// server is able to extend for the IA".
+		d.timers(left, left)
+	}
+	return true
+}
+
+// extended says whether the IA that was begun last has a lease that goes on.
+func (d *decision) extended() bool {
+	ia := d.last()
+	for i := ia.First; i < ia.First+ia.N; i++ {
+		if d.a.Leases[i].Preferred > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // voidOffLink returns what an IA names that is of no link of ours.

@@ -72,6 +72,7 @@ var configs = []func(*policy6.Spec){
 		}
 		first(s).RapidCommit = true
 	},
+	renumber,
 	func(s *policy6.Spec) { // blocks within blocks
 		first(s).Delegate[0].Length = 52
 		first(s).Delegate[0].Prefix = prefix("2001:db8:8000::/50")

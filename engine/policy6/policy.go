@@ -62,6 +62,7 @@ type Policy struct {
 	mayQuery       []lease6.Prefix // who may ask about leases
 	tellsNoOptions bool
 	relayedQueries bool
+	hasRetired     bool
 }
 
 // A Port is one served interface as it is now.

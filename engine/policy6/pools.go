@@ -20,12 +20,14 @@ func (b *builder) addPools() {
 	prefixes := make([][]lease.PoolID, len(p.Subnets))
 	for i := range p.Subnets {
 		for j := range b.subs[i].spec.Pools {
-			if id, ok := b.addPool(i, &b.subs[i].spec.Pools[j]); ok {
+			spec := &b.subs[i].spec.Pools[j]
+			if id, ok := b.addPool(i, spec); ok && !b.retire(id, spec.Retired) {
 				addresses[i] = append(addresses[i], id)
 			}
 		}
 		for j := range b.subs[i].spec.Delegate {
-			if id, ok := b.addBlock(i, &b.subs[i].spec.Delegate[j]); ok {
+			spec := &b.subs[i].spec.Delegate[j]
+			if id, ok := b.addBlock(i, spec); ok && !b.retire(id, spec.Retired) {
 				prefixes[i] = append(prefixes[i], id)
 			}
 		}
@@ -48,6 +50,13 @@ func (b *builder) addPools() {
 			rule.names(&sub.named)
 		}
 	}
+}
+
+// retire notes whether a pool gives nothing more, and says so.
+func (b *builder) retire(id lease.PoolID, retired bool) bool {
+	b.p.pools[id].retired = retired
+	b.p.hasRetired = b.p.hasRetired || retired
+	return retired
 }
 
 // addPool adds a pool of addresses.

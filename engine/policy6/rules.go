@@ -20,6 +20,7 @@ type pool struct {
 	times   *Times            // nil: the subnet's
 	options *OptionSet
 	exclude lease6.Prefix // RFC 6603; none: nothing is left out
+	retired bool
 }
 
 func (r *pool) guarded() bool { return len(r.need) > 0 || !r.deny.Empty() }
@@ -58,6 +59,15 @@ func (p *Policy) Pools(s *Subnet, typ lease6.IAType, in *policy.ClassSet, room *
 	}
 	*room = left
 	return left
+}
+
+// HasRetired says whether Retired can say yes.
+func (p *Policy) HasRetired() bool { return p.hasRetired }
+
+// Retired says whether a lease on the link of s is of a pool that gives nothing more.
+func (p *Policy) Retired(s *Subnet, q lease6.Prefix) bool {
+	id, ok := p.PoolOf(s, q)
+	return ok && p.pools[id].retired
 }
 
 // Place is what goes with a lease on the link of a subnet.

@@ -194,6 +194,9 @@ type PoolSpec struct {
 	Classes, Deny []string
 	// Times replaces the subnet's; nil: does not.
 	Times *Times
+	// Retired gives nothing more and extends nothing: an IA that has a lease of it gets
+	// another beside, and keeps it, not preferred any more, until it runs out.
+	Retired bool
 }
 
 // A Range is the addresses from First to Last, both included.
@@ -228,9 +231,10 @@ type DelegateSpec struct {
 	// Length say which part. Invalid: none.
 	Exclude netip.Prefix
 	Options []Option
-	// Classes, Deny and Times are as in PoolSpec.
+	// Classes, Deny, Times and Retired are as in PoolSpec.
 	Classes, Deny []string
 	Times         *Times
+	Retired       bool
 }
 
 // Times are lifetimes and times in seconds; lease.Infinite is "infinity" (RFC

@@ -107,7 +107,9 @@ type Pool6 struct {
 	Options       []Option6
 	Lease         *Lease6 // nil: the subnet's
 	Classes, Deny []string
-	At            Place
+	// Retired gives nothing more: its leases run out beside their successors.
+	Retired bool
+	At      Place
 }
 
 // A Delegate is a block of which clients get prefixes.
@@ -125,6 +127,7 @@ type Delegate struct {
 	Options       []Option6
 	Lease         *Lease6
 	Classes, Deny []string
+	Retired       bool // as of a Pool6
 	At            Place
 }
 

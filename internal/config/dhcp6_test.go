@@ -66,11 +66,11 @@ subnets:
     options: {23: ["2001:db8::1"]}
     pools:
       - 2001:db8:2::/126
-      - {range: "2001:db8:2:1::/64", method: eui64, lease: 30m, classes: [b], deny: [a], options: {aftr-name: a.example}}
+      - {range: "2001:db8:2:1::/64", method: eui64, lease: 30m, classes: [b], deny: [a], retired: true, options: {aftr-name: a.example}}
     exclude: ["2001:db8:2::1", "2001:db8:1000:1000::/56", "2001:db8:2:1::-2001:db8:2:1::ff"]
     delegate:
       - {prefix: "2001:db8:1000::/36", length: 60, exclude: {length: 64, number: 15}, lease: {valid: 1d}, classes: a}
-      - {prefix: "2001:db8:2:8000::/52", length: 56, exclude: 57}
+      - {prefix: "2001:db8:2:8000::/52", length: 56, exclude: 57, retired: true}
     reservations:
       - {duid: "00:01:00:01:00:00:00:01:02:00:00:00:00:01", addresses: ["2001:db8:2::9", "2001:db8:2::8"], prefixes: "2001:db8:5000::/48"}
       - {mac: "02:00:00:00:00:09", interface-id: x, remote-id: y, subscriber-id: z, hostname: h.example, classes: [a], options: {sol-max-rt: 60}, always-send: [82]}
@@ -118,7 +118,7 @@ subnets:
 					Name: "2001:db8:2:1::/64", Method: MethodEUI64, Range: r("2001:db8:2:1::", "2001:db8:2:1:ffff:ffff:ffff:ffff"),
 					Ranges:  []Range{r("2001:db8:2:1::100", "2001:db8:2:1:ffff:ffff:ffff:ffff")},
 					Options: []Option6{{Code: 64, Name: "aftr-name", Data: []byte("\x01a\x07example\x00")}},
-					Lease:   &Lease6{Preferred: 1125, Valid: 1800}, Classes: []string{"b"}, Deny: []string{"a"},
+					Lease:   &Lease6{Preferred: 1125, Valid: 1800}, Classes: []string{"b"}, Deny: []string{"a"}, Retired: true,
 				},
 			},
 			Delegate: []Delegate{
@@ -126,7 +126,7 @@ subnets:
 					Prefix: pre("2001:db8:1000::/36"), Length: 60, ExcludeLength: 64, ExcludeNumber: 15, Excluded: []netip.Prefix{pre("2001:db8:1000:1000::/56")},
 					Lease: &Lease6{Preferred: 54000, Valid: 86400}, Classes: []string{"a"},
 				},
-				{Prefix: pre("2001:db8:2:8000::/52"), Length: 56, ExcludeLength: 57},
+				{Prefix: pre("2001:db8:2:8000::/52"), Length: 56, ExcludeLength: 57, Retired: true},
 			},
 			Reservations: []Reservation6{
 				{

@@ -11,18 +11,18 @@ import (
 
 var (
 	pool6Keys = keySet{
-		known: []string{"range", "method", "options", "always-send", "classes", "deny", "lease"},
+		known: []string{"range", "method", "options", "always-send", "classes", "deny", "lease", "retired"},
 		later: []string{"exclude", "id"},
 		others: map[string]string{
 			"pool": "range", "addresses": "range", "option-data": "options", "client-class": "classes", "allocator": "method",
-			"preferred-lifetime": "lease", "valid-lifetime": "lease", "prefix": "range",
+			"preferred-lifetime": "lease", "valid-lifetime": "lease", "prefix": "range", "deprecated": "retired",
 		},
 	}
 	delegateKeys = keySet{
-		known: []string{"prefix", "length", "exclude", "options", "always-send", "classes", "deny", "lease"},
+		known: []string{"prefix", "length", "exclude", "options", "always-send", "classes", "deny", "lease", "retired"},
 		others: map[string]string{
 			"block": "prefix", "delegated-len": "length", "len": "length", "excluded-prefix": "exclude",
-			"option-data": "options", "client-class": "classes", "pool": "prefix",
+			"option-data": "options", "client-class": "classes", "pool": "prefix", "deprecated": "retired",
 		},
 	}
 	excludeKeys = keySet{
@@ -156,6 +156,9 @@ func (c *checker) pools6(p *path, n *node, s *Subnet6, method Method6) []Pool6 {
 				pool.Method = Method6(c.word(p.at("method"), v, methodWords))
 			}
 			pool.Options, pool.Lease, pool.Classes, pool.Deny = c.forSome6(p, el, s)
+			if v := el.get("retired"); v != nil {
+				pool.Retired = c.boolean(p.at("retired"), v)
+			}
 			p = p.at("range")
 		}
 		r, ok := c.span6(p, v, s.Prefix)
@@ -229,6 +232,9 @@ func (c *checker) delegate(p *path, n *node, s *Subnet6) []Delegate {
 			c.pdExclude(p.at("exclude"), v, &d)
 		}
 		d.Options, d.Lease, d.Classes, d.Deny = c.forSome6(p, el, s)
+		if v := el.get("retired"); v != nil {
+			d.Retired = c.boolean(p.at("retired"), v)
+		}
 		if !ok {
 			continue
 		}

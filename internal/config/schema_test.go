@@ -229,11 +229,11 @@ func schema(t *testing.T) object {
 			"subnet": text, "method": words(methodWords), "exclude": ref("addresses"), "lease": ref("lease6"), "options": ref("options6"),
 			"pools": listOf(either(text, keys("pools6", []string{"range"}, object{
 				"range": text, "method": words(methodWords), "options": ref("options6"), "always-send": listOf(text), "classes": listOf(text),
-				"deny": listOf(text), "lease": ref("lease6"),
+				"deny": listOf(text), "lease": ref("lease6"), "retired": boolean,
 			}))),
 			"delegate": listOf(keys("delegate", []string{"prefix", "length"}, object{
 				"prefix": text, "length": bits, "options": ref("options6"), "always-send": listOf(text), "classes": listOf(text),
-				"deny": listOf(text), "lease": ref("lease6"),
+				"deny": listOf(text), "lease": ref("lease6"), "retired": boolean,
 				"exclude": either(bits, keys("exclude6", []string{"length"}, object{"length": bits, "number": object{"type": "integer", "minimum": 0}})),
 			})),
 			"always-send":  listOf(text),

@@ -194,6 +194,47 @@ func TestVendorOptionsOfAMicrosoftClass(t *testing.T) {
 	}
 }
 
+// §2.2.2.6: the text ANDROID_METERED "anywhere in option 43, with or without NUL, not as a
+// sub-option": option 43 is octets to us.
+func TestMSDHCPE_2_2_2_6_Metered(t *testing.T) {
+	b := newBench(t, func(s *policy.Spec) {
+		s.Subnets[0].Options = []policy.Option{{Code: 43, Data: []byte("ANDROID_METERED")}}
+	})
+	for _, vendor := range []string{"android-dhcp-13", "MSFT 5.0", ""} {
+		q := discover(1)
+		q.VendorClass, q.PRL = []byte(vendor), []byte{43}
+		r := selecting(1, b.send(q).Yiaddr.String(), ours0)
+		r.VendorClass, r.PRL = q.VendorClass, q.PRL
+		if v, _ := b.send(r).Options.Get(43); string(v) != "ANDROID_METERED" {
+			t.Errorf("%q: %q", vendor, v)
+		}
+	}
+}
+
+// [MS-DHCPN] §2.2.1: sub-options 220 to 223 of network access protection, which is gone,
+// are left alone: what is asked with them is answered as without them.
+func TestMSDHCPE_NetworkAccessProtectionIsLeftAlone(t *testing.T) {
+	id := append([]byte{222, 130}, make([]byte, 130)...)
+	for _, options := range [][]byte{{220, 0}, {220, 1, 0}, {220, 3, 'N', 'A', 'P'}, {221, 4, 0, 255, 255, 255}, append([]byte{220, 0}, id...), {220, 200, 1}, {223, 0}} {
+		plain, with := newBench(t), newBench(t)
+		for _, q := range []Query{discover(1), selecting(1, "192.0.2.10", ours0), renewing(1, "192.0.2.10"), inform(2, "192.0.2.77")} {
+			q.VendorClass = []byte("MSFT 5.0")
+			want := plain.send(q)
+			q.VendorOptions = options
+			got := with.send(q)
+			if got.Type != want.Type || got.Type == 0 || got.Yiaddr != want.Yiaddr || got.Own != nil || got.Options.Len() != want.Options.Len() {
+				t.Errorf("%x: %s %v, without it %s %v (%v)", options, typeName(got.Type), got.Yiaddr, typeName(want.Type), want.Yiaddr, got.Reason)
+			}
+		}
+	}
+	b := newBench(t)
+	q := rogueQuery("192.0.2.77")
+	q.VendorOptions = []byte{220, 1, 0, 94, 0} // one behind the other
+	if a := b.send(q); !a.Own.Has(43) {
+		t.Errorf("%s (%v)", typeName(a.Type), a.Reason)
+	}
+}
+
 // §3.2.5.2: "a request for Option 249 but not for Option 121 …: the Classless
 // Static Route information MUST be returned … in Option 249. If … for both …
 // SHOULD be returned … in Option 121 only."

@@ -97,6 +97,9 @@ func (c *converter) clientClasses(out *doc, v *value) {
 			out.put(one, "")
 		}
 	}
+	for _, d := range c.requiredDefs {
+		out.item(d, "")
+	}
 }
 
 func (c *converter) class(out *doc, v *value) {
@@ -146,7 +149,7 @@ func (c *converter) class(out *doc, v *value) {
 	case v.get("template-test") != nil:
 		c.drop(out, at(v, "template-test"), what, "classes are made by the configuration only, not by what clients send: nobody is in it")
 	case c.flag(v, "only-if-required", false) || c.flag(v, "only-in-additional-list", false):
-		c.drop(out, v.at, what, "classes do not depend on the subnet or pool that was chosen: nobody is in it")
+		c.require(out, v, name, e, lines, p)
 	case e != nil:
 		m, why := c.match(e)
 		if why != "" {

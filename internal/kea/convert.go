@@ -164,8 +164,10 @@ type converter struct {
 	limitsHook      bool            // the hook is there
 	classLimits     []classLimit
 	tests           map[string]*expr // of the classes so far
-	topReservations []*value         // reservations of the top level
-	copies          int              // of them, in subnets
+	required        map[string]*requiredClass
+	requiredDefs    []*doc
+	topReservations []*value // reservations of the top level
+	copies          int      // of them, in subnets
 	// What options of DHCPv6 are set where, to find those whose order differs.
 	placed     map[int]place
 	classCodes []classCode

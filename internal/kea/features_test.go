@@ -24,7 +24,8 @@ func TestFeatures(t *testing.T) {
 		{"options for a class", `"client-classes":[{"name":"a","test":"option[60].hex=='a'"}],"option-data":[{"name":"domain-name","data":"x"},{"name":"domain-name","data":"z1","client-classes":["a"]}]`,
 			[]string{"domain-name: x", "class-options:", "a:", "domain-name: z1", "class-options-rank: place"}, nil},
 		{"options for a class that is none", `"option-data":[{"name":"domain-name","data":"y","client-classes":["a"]}]`, nil, []string{"client-class a of option-data"}},
-		{"options for several classes", `"client-classes":[{"name":"a"},{"name":"b"}],"option-data":[{"name":"domain-name","data":"y","client-classes":["a","b"]}]`, nil, []string{"client-classes of option-data"}},
+		{"options for several classes", `"client-classes":[{"name":"a"},{"name":"b"}],"option-data":[{"name":"domain-name","data":"yy","client-classes":["a","b","none"]},{"name":"nis-domain","data":"z","client-classes":["a","ALL"]}]`,
+			[]string{"a:", "b:", "domain-name: yy", "nis-domain: z", "options:"}, []string{"client-class none of option-data"}},
 		{"echo-client-id", `"echo-client-id":false`, []string{"echo-client-id: false"}, nil},
 		{"match-client-id of a subnet", in192(`"match-client-id":false`), []string{"identity: client-id", "identity: mac"}, nil},
 		{"reservations by DUID", in192R(`{"duid":"00:03:00:01:02","ip-address":"192.0.2.9"}`),
@@ -55,6 +56,16 @@ func TestFeatures(t *testing.T) {
 			[]string{`fqdn: {complete: all, lower-case: true, suffix: x.net, characters: "A-Za-z0-9.-", generate: always, generated-prefix: myhost}`}, nil},
 		{"names with other characters", `"hostname-char-set":"[_]","hostname-char-replacement":"ab"`, nil, []string{"hostname-char-set [_]", "hostname-char-replacement ab"}},
 		{"DNS updates without their file", `"dhcp-ddns":{"enable-updates":true},"ddns-use-conflict-resolution":false`, nil, []string{"dhcp-ddns", "ddns-use-conflict-resolution"}},
+		{"classes that are required", `"client-classes":[{"name":"l","only-if-required":true,"test":"option[60].hex=='x'","next-server":"192.0.2.9","option-data":[{"name":"domain-name","data":"l"},{"name":"nis-domain","data":"l","always-send":true}]},
+			{"name":"m","only-in-additional-list":true,"test":"option[60].hex=='y'","option-data":[{"name":"domain-name","data":"m"}]},{"name":"n","only-if-required":true}],` +
+			in192(`"require-client-classes":["l","m","n","none"],"option-data":[{"name":"routers","data":"192.0.2.1"}]`),
+			[]string{"- name: l", `- name: "l if required"`, "match: {vendor-class: x}", "class-options:", `"l if required":`, "domain-name: l", "nis-domain: l", "always-send: [nis-domain]"},
+			[]string{"next-server of class l", "class n", "option domain-name of class m"}},
+		{"classes that are required, in two places", `"client-classes":[{"name":"l","only-if-required":true,"test":"option[60].hex=='x'","option-data":[{"name":"domain-name","data":"l"}]},
+			{"name":"m","only-if-required":true,"test":"option[60].hex=='y'","option-data":[{"name":"domain-name","data":"m"}]}],
+			"subnet4":[{"subnet":"192.0.2.0/24","id":1,"evaluate-additional-classes":["l"],"pools":[{"pool":"192.0.2.1-192.0.2.9","option-data":[{"name":"domain-name","data":"pool"}]}]},
+			{"subnet":"10.0.0.0/24","id":2,"pools":[{"pool":"10.0.0.1-10.0.0.9","require-client-classes":["m"]}]}]`,
+			[]string{"domain-name: l", "domain-name: m"}, nil},
 		{"classes of Kea's own", `"client-classes":[{"name":"VENDOR_CLASS_x y"},{"name":"BOOTP"}]`, []string{`match: {vendor-class: "x y"}`, `match: {expression: "not exists(53)"}`}, nil},
 	} {
 		r, problems := Convert("f", []byte(whole(tt.members)), Options{})

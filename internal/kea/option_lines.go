@@ -52,33 +52,33 @@ func (c *converter) notOf6(out *doc, el *value) bool {
 	return false
 }
 
-// dataClass is the class whose clients alone get an option ("": all do); false:
+// dataClasses are the classes whose clients alone get an option ("": all do); none:
 // nobody gets it, or it cannot be said.
-func (c *converter) dataClass(out *doc, v, el *value, level string) (string, bool) {
+func (c *converter) dataClasses(out *doc, el *value, level string) (names []string) {
 	l := el.get("client-classes")
 	if l == nil || len(l.list) == 0 {
-		return "", true
+		return []string{""}
 	}
 	if level == "the class" {
 		c.drop(out, l.at, "client-classes of option-data", "the options of a class are for all its clients")
-		return "", false
+		return nil
 	}
-	if len(l.list) > 1 {
-		c.drop(out, l.at, "client-classes of option-data", "an option can be for the clients of one class; define one that has all these as members")
-		return "", false
+	for _, one := range l.list {
+		switch name := one.text; {
+		case name == "ALL":
+			return []string{""}
+		case !c.knownClass(name) && !c.toCome[name]:
+			c.drop(out, l.at, "client-class "+name+" of option-data", "there is no class of that name: nobody is in it")
+		case !slices.Contains(names, name):
+			names = append(names, name)
+		}
 	}
-	name := l.list[0].text
-	switch {
-	case name == "ALL":
-		return "", true
-	case !c.knownClass(name) && !c.toCome[name]:
-		c.drop(out, l.at, "client-class "+name+" of option-data", "there is no class of that name: nobody is in it")
-		return "", false
+	for _, name := range names {
+		if !c.toCome[name] {
+			c.use(name, l.at)
+		}
 	}
-	if !c.toCome[name] {
-		c.use(name, l.at)
-	}
-	return name, true
+	return names
 }
 
 // options1 writes options in block notation, flow in one line.

@@ -179,11 +179,17 @@ func (c *converter) given(out *doc, v *value, defs *optDefs, level string) (all 
 			lines = append(lines, c.never(out, el, defs, lines)...)
 			continue
 		}
-		class, ok := c.dataClass(out, v, el, level)
-		if !ok {
+		classes := c.dataClasses(out, el, level)
+		if len(classes) == 0 {
 			continue
 		}
-		if d := c.data(el, defs); d != nil {
+		first := c.data(el, defs)
+		if first == nil {
+			continue
+		}
+		for _, class := range classes {
+			d := new(data)
+			*d = *first
 			d.class = class
 			for _, other := range all {
 				if other.space == d.space && other.code == d.code && other.class == d.class && !(c.f.v6 && d.code == 17 && string(other.bytes) != string(d.bytes)) {

@@ -62,7 +62,8 @@ func (c *converter) network(out *doc, v *value, ids map[uint32]place, names map[
 	if p.authoritative != c.global.authoritative {
 		out.add(at(v, "authoritative"), "authoritative: %v", p.authoritative)
 	}
-	c.options1(out, c.options4(out, v, c.defs, "the shared network"), "")
+	lines, given := c.requiredBy(out, v, c.options4(out, v, c.defs, "the shared network"), givenOptions{})
+	c.options1(out, lines, "")
 	// Kea lets one subnet name the interface for all.
 	iface, ifaceAt := text(v, "interface"), at(v, "interface")
 	for _, s := range c.list(v, "subnet4") {
@@ -79,7 +80,7 @@ func (c *converter) network(out *doc, v *value, ids map[uint32]place, names map[
 	out.add(at(v, "subnet4"), "subnets:")
 	for i, s := range c.list(v, "subnet4") {
 		n := &doc{}
-		in := &inNetwork{classes: classes}
+		in := &inNetwork{classes: classes, given: given}
 		if i == 0 { // one stands for all
 			in.relays = relays
 		}
@@ -92,6 +93,7 @@ func (c *converter) network(out *doc, v *value, ids map[uint32]place, names map[
 type inNetwork struct {
 	relays  []string
 	classes []string
+	given   givenOptions
 }
 
 // link writes the interface whose clients are meant.
@@ -146,7 +148,7 @@ func (c *converter) restrict(out *doc, v *value) (names []string) {
 		}
 	}
 	for _, key := range []string{"require-client-classes", "evaluate-additional-classes"} {
-		if l := v.get(key); l != nil && len(l.list) > 0 {
+		if l := v.get(key); c.f.v6 && l != nil && len(l.list) > 0 {
 			c.drop(out, l.at, key, "classes do not depend on the subnet or pool that was chosen")
 		}
 	}
@@ -195,7 +197,12 @@ func (c *converter) subnet(out *doc, v *value, above params, ids map[uint32]plac
 	if p.matchClientID != c.global.matchClientID {
 		out.add(at(v, "match-client-id"), "identity: %s", c.identity(p.matchClientID))
 	}
-	c.options1(out, c.options4(out, v, c.defs, "the subnet"), "")
+	var given givenOptions
+	if in != nil {
+		given = in.given
+	}
+	lines, given := c.requiredBy(out, v, c.options4(out, v, c.defs, "the subnet"), given)
+	c.options1(out, lines, "")
 	if in != nil {
 		c.fqdnBelow(out, v, p.names, above.names)
 	} else {
@@ -240,7 +247,7 @@ func (c *converter) subnet(out *doc, v *value, above params, ids map[uint32]plac
 		}
 		out.add(v.at, "classes: %s", scalars(classes))
 	}
-	c.pools(out, v, prefix)
+	c.pools(out, v, prefix, given)
 	c.reservations(out, v, prefix, p)
 }
 
@@ -281,7 +288,7 @@ func parseRange(s string) (first, last uint32, ok bool) {
 	return num(a), num(b), true
 }
 
-func (c *converter) pools(out *doc, v *value, prefix netip.Prefix) {
+func (c *converter) pools(out *doc, v *value, prefix netip.Prefix, given givenOptions) {
 	var spans []span
 	pools := &doc{}
 	for _, el := range c.list(v, "pools") {
@@ -314,7 +321,7 @@ func (c *converter) pools(out *doc, v *value, prefix netip.Prefix) {
 		if overlap {
 			continue
 		}
-		c.pool(one, el, pv, first, last, prefix)
+		c.pool(one, el, pv, first, last, prefix, given)
 		if one.said() {
 			pools.item(one, "  ")
 		} else {
@@ -327,7 +334,7 @@ func (c *converter) pools(out *doc, v *value, prefix netip.Prefix) {
 	out.put(pools, "")
 }
 
-func (c *converter) pool(out *doc, el, pv *value, first, last uint32, prefix netip.Prefix) {
+func (c *converter) pool(out *doc, el, pv *value, first, last uint32, prefix netip.Prefix, given givenOptions) {
 	// No host can have these two addresses (RFC 1122 §3.2.1.3). Kea leases them.
 	if prefix.Bits() < 31 {
 		if first == num(prefix.Addr()) {
@@ -351,7 +358,7 @@ func (c *converter) pool(out *doc, el, pv *value, first, last uint32, prefix net
 	if first == last {
 		text = ip(first).String()
 	}
-	lines := c.options4(out, el, c.defs, "the pool")
+	lines, _ := c.requiredBy(out, el, c.options4(out, el, c.defs, "the pool"), given)
 	classes := c.restrict(out, el)
 	if classes != nil && len(classes) == 0 {
 		c.use(nobody, el.at)

@@ -92,7 +92,7 @@ func subnet6(s *config.Subnet6) policy6.SubnetSpec {
 		r := &s.Reservations[i]
 		rs := policy6.ReservationSpec{
 			DUID: r.DUID, InterfaceID: r.InterfaceID, RemoteID: r.RemoteID, SubscriberID: r.SubscriberID,
-			Addresses: r.Addresses, Prefixes: r.Prefixes, Options: options6(r.Options), Classes: r.Classes,
+			Addresses: r.Addresses, Prefixes: r.Prefixes, Options: options6(r.Options), Classes: r.Classes, Hostname: r.Hostname,
 		}
 		if r.MAC != [6]byte{} {
 			rs.MAC = r.MAC[:]

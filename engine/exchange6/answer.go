@@ -184,10 +184,10 @@ func (d *decision) accept() lease6.Accept {
 // and the Client FQDN option is requested by the Option Request option".
 func (d *decision) fqdn() {
 	q := d.q
-	if len(q.FQDN) == 0 || !q.Asked.Has(optFQDN) {
+	if len(d.name) == 0 || !q.Asked.Has(optFQDN) {
 		return
 	}
-	if v := d.p.FQDN.Answer(q.FQDN, &q.room.fqdn); v != nil {
+	if v := d.p.FQDN.Answer(d.name, &q.room.fqdn); v != nil {
 		d.own(optFQDN, v)
 	}
 }

@@ -39,6 +39,7 @@ type decision struct {
 	req    lease6.Request
 	// peer is what the table keeps as Client.Peer, path with prefixes.
 	peer, path []byte
+	name       []byte        // option 39 as it counts: with the reserved name, if there is one
 	place      policy6.Place // of the lease at hand
 	// at and options are of the leases in the answer, as long as they agree.
 	at      *policy6.Subnet
@@ -222,7 +223,9 @@ func (d *decision) identify() {
 	if len(c.LinkLayer) == 0 {
 		d.linkLayer()
 	}
-	c.Host = d.p.FQDN.Record(q.FQDN, q.room.host[:])
+	d.res = d.subnet.Reservation(c)
+	d.name = d.res.Name(q.FQDN, &q.room.name)
+	c.Host = d.p.FQDN.Record(d.name, q.room.host[:])
 	// One by one: a copy of the whole would wait for what was written a moment ago.
 	to := &d.req.Client
 	to.DUID, to.LinkLayer, to.InterfaceID = c.DUID, c.LinkLayer, c.InterfaceID
@@ -250,7 +253,6 @@ func (d *decision) identify() {
 	d.req.Reconfigure = d.accept()
 	d.req.Scope = d.subnet.Scope
 	d.req.Layout = d.p.Layout.Generation
-	d.res = d.subnet.Reservation(c)
 }
 
 // linkLayer takes the client's MAC out of its address, if that was made from it

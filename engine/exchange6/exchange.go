@@ -133,6 +133,7 @@ type room struct {
 	ll    [8]byte              // Client.LinkLayer where it is put together
 	host  [lease6.MaxHost]byte
 	fqdn  [256]byte // value of option 39 of the answer
+	name  [256]byte // option 39 of a client whose name is reserved
 	auth  [lenAuth]byte
 	small [4]byte
 	keys  [policy.MaxLimitKeys]policy.LimitKey

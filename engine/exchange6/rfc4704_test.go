@@ -102,6 +102,36 @@ func TestFQDNNames(t *testing.T) {
 	}
 }
 
+// RFC 4704 §6: the server "MAY be configured to modify the supplied name": a reserved name counts, for a client that
+// sends the option.
+func TestAReservedName(t *testing.T) {
+	for hostname, want := range map[string][2]string{
+		"printer":             {"\x07printer\x04home\x07example\x00", "printer.home.example."},
+		"printer.example.net": {"\x07printer\x07example\x03net\x00", "printer.example.net."},
+		"":                    {"\x02pc\x04home\x07example\x00", "pc.home.example."},
+	} {
+		b := newBench(t, func(s *policy6.Spec) { s.FQDN = policy.FQDNSpec{Suffix: "home.example", Updates: true, Record: true} },
+			reserves(policy6.ReservationSpec{DUID: duid(1), Hostname: hostname}))
+		q := from(1, Request, na(1), fqdn(flagS, "\x02pc"), asks(39))
+		if v, _ := option(b.send(q), q, 39); len(v) < 1 || v[0] != flagS || string(v[1:]) != want[0] {
+			t.Errorf("%q: %q", hostname, v)
+		}
+		var e lease6.Entry
+		if b.server.Table.Lookup(at("2001:db8:0:1::10"), &e); string(e.Host) != want[1] {
+			t.Errorf("%q: the lease keeps %q", hostname, e.Host)
+		}
+		// Flags stay the client's; who sends no option is not called anything.
+		q = from(1, Renew, na(1, "2001:db8:0:1::10"), fqdn(flagN, "\x02pc"), asks(39))
+		if v, _ := option(b.send(q), q, 39); len(v) < 1 || v[0] != flagN {
+			t.Errorf("%q: %q", hostname, v)
+		}
+		q = from(1, Request, na(2), asks(39))
+		if v, ok := option(b.send(q), q, 39); ok {
+			t.Errorf("%q: %q without a question", hostname, v)
+		}
+	}
+}
+
 // The name is kept with the lease, for those who list leases.
 func TestTheNameIsRemembered(t *testing.T) {
 	b := newBench(t)

@@ -33,17 +33,32 @@ func (b *builder) addFQDN() {
 	f := &b.p.FQDN
 	*f = FQDN{ignore: s.Ignore, updates: s.Updates, overClient: s.OverrideClient, overNone: s.OverrideNoUpdate,
 		record: s.Record, suffix: strings.Trim(s.Suffix, ".")}
-	if f.suffix == "" {
+	wire, ok := wireOf(f.suffix)
+	if !ok {
+		b.fail("the suffix %q is not a domain name", s.Suffix)
 		return
 	}
-	for label := range strings.SplitSeq(f.suffix, ".") {
-		if label == "" || len(label) > 63 {
-			b.fail("the suffix %q is not a domain name", s.Suffix)
-			return
-		}
-		f.wire = append(append(f.wire, uint8(len(label))), label...)
+	if f.wire = wire; len(wire) > 0 && !rooted(wire) {
+		f.wire = append(wire, 0)
 	}
-	f.wire = append(f.wire, 0)
+}
+
+// wireOf is a name in text in wire format: with the root, if it has a dot. False: it is
+// none.
+func wireOf(text string) (wire []byte, ok bool) {
+	if text == "" {
+		return nil, true
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(text, "."), ".") {
+		if label == "" || len(label) > 63 {
+			return nil, false
+		}
+		wire = append(append(wire, uint8(len(label))), label...)
+	}
+	if strings.Contains(text, ".") {
+		wire = append(wire, 0)
+	}
+	return wire, len(wire) <= maxName
 }
 
 // Answer is the value of option 39 that answers the client's; nil: it is not

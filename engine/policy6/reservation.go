@@ -18,6 +18,7 @@ type Reservation struct {
 	// Subnet is the subnet that holds the reservation.
 	Subnet *Subnet
 
+	name    []byte        // in wire format; nil: none
 	exclude lease6.Prefix // RFC 6603
 	classes policy.ClassSet
 	over    map[*OptionSet]*OptionSet // its options on top of each set of the link
@@ -36,6 +37,16 @@ func (r *Reservation) For(typ lease6.IAType) []lease6.Prefix {
 
 func (r *Reservation) has(q lease6.Prefix) bool {
 	return slices.Contains(r.Addresses, q) || slices.Contains(r.Prefixes, q)
+}
+
+// Name writes an option 39 with the reserved name and the flags of the client's; where
+// there is no such name, or the client has sent no option, that is what it has sent.
+func (r *Reservation) Name(asked []byte, room *[1 + maxName]byte) []byte {
+	if r == nil || len(r.name) == 0 || len(asked) == 0 {
+		return asked
+	}
+	room[0] = asked[0]
+	return room[:1+copy(room[1:], r.name)]
 }
 
 // Options is the client's option set at a place whose own is base. A nil
@@ -179,6 +190,10 @@ func (b *builder) addReservation(subnet int, spec *ReservationSpec) {
 				b.fail("%s: %v cannot be left out of %v", where, spec.Exclude, q)
 			}
 		}
+	}
+	var ok bool
+	if r.name, ok = wireOf(spec.Hostname); !ok {
+		b.fail("%s: %q is not a domain name", where, spec.Hostname)
 	}
 	b.checkOptions(where, spec.Options)
 	r.classes = b.classSet(where, spec.Classes)

@@ -280,13 +280,16 @@ type ReservationSpec struct {
 	RemoteID     []byte
 	SubscriberID []byte
 
-	// Addresses go to the client's IA_NAs, one each, in the order in which they
-	// are asked for; none: from the pools. Prefixes likewise.
+	// Addresses go to the client's IA_NAs: all to the only one, or one to each, in the
+	// order in which they are asked for; none: from the pools. Prefixes likewise.
 	Addresses []netip.Addr
 	Prefixes  []netip.Prefix
 	// Exclude is DelegateSpec.Exclude for the Prefixes.
 	Exclude netip.Prefix
 	Options []Option // over those of the pool
+	// Hostname is what the client is called, whatever it says in option 39; without a
+	// dot it is completed like the client's. "": as it says.
+	Hostname string
 	// Classes are classes that the client belongs to beside those that it
 	// matches.
 	Classes []string

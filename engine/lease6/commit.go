@@ -42,9 +42,7 @@ func (t *Table) commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 	if p.IsNone() || !r.Reserved.IsNone() && p != r.Reserved {
 		return Grant{}, lease.NotYours
 	}
-	// Without its shard: in one struct with it the compiler thinks that the client's
-	// bytes live as long.
-	k := key{tag: r.Who.tag(r.Scope, r.IA), scope: r.Scope, ia: r.IA, duid: r.Client.DUID}
+	var k key // once it is needed
 	s := t.shardOf(r.Who.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,6 +60,9 @@ func (t *Table) commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 				leases = 1
 			}
 		} else {
+			// Without its shard: in one struct with it the compiler thinks that the
+			// client's bytes live as long.
+			k.tag, k.scope, k.ia, k.duid = w.tag(r.Scope, r.IA), r.Scope, r.IA, r.Client.DUID
 			own, leases, _ = s.held(&k, p)
 			rec = t.rec(own)
 		}

@@ -31,7 +31,9 @@ func (t *Table) Expect(w *Who, scope lease.ScopeID, duid []byte, ias []IA) {
 			continue
 		}
 		tag := tagOf(w.hash, scope, ia)
-		s.idx.Expect(tag)
+		if n := w.spots; n == 0 || w.spot[n-1].tag>>(tagNear+2) != tag>>(tagNear+2) { // else it is there already
+			s.idx.Expect(tag)
+		}
 		w.spot[w.spots] = spot{ia: ia, scope: scope, tag: tag}
 		w.spots++
 	}

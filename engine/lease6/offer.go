@@ -27,9 +27,8 @@ func (t *Table) offer(r *Request, hold uint32, now lease.Time) (Prefix, lease.Ou
 	if r.bad() {
 		return Prefix{}, lease.BadClient
 	}
-	// Without its shard: in one struct with it the compiler thinks that the client's
-	// bytes live as long.
-	k := key{tag: r.Who.tag(r.Scope, r.IA), scope: r.Scope, ia: r.IA, duid: r.Client.DUID}
+	var k key // without its shard, as in commit
+	k.tag, k.scope, k.ia, k.duid = r.Who.tag(r.Scope, r.IA), r.Scope, r.IA, r.Client.DUID
 	s := t.shardOf(r.Who.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()

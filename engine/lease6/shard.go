@@ -144,7 +144,9 @@ func (s *shard) record(b *lease.Batch, op lease.Op, rec *record, at lease.Time, 
 	rec.version++
 	rec.pending = b.Ticket()
 	rec.flags |= fLogged
-	f := fixed{op, rec.pfx(), IA{rec.ia, rec.iaid}, rec.version, at, rec.expires, rec.start, rec.preferred, rec.scope}
+	var f fixed // field by field: see Place in policy6
+	f.op, f.p.IP6, f.p.Len, f.ia.Type, f.ia.ID = op, rec.prefix, rec.len, rec.ia, rec.iaid
+	f.version, f.at, f.expires, f.start, f.preferred, f.scope = rec.version, at, rec.expires, rec.start, rec.preferred, rec.scope
 	if !full && op != OpGrant && op != OpRenew {
 		n := shortLen(op)
 		f.put(b.Extend(n), n, 0)

@@ -54,6 +54,17 @@ func ParseIA(code uint16, data []byte) (ia IA, ok bool) {
 	return IA{}, false
 }
 
+// iaFormat is where the options of an IA begin, and which of them is a lease.
+func iaFormat(code uint16) (fixed int, lease uint16) {
+	switch code {
+	case OptIATA:
+		return lenIATA, OptIAAddr
+	case OptIAPD:
+		return lenIA, OptIAPrefix
+	}
+	return lenIA, OptIAAddr
+}
+
 // LeaseCode is the option in which this IA carries its leases; an option of the
 // other kind in it means nothing (RFC 8415 §21.6, §21.22).
 func (ia *IA) LeaseCode() uint16 {

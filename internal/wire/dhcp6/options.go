@@ -130,8 +130,8 @@ func (o *Options) scanOne(code uint16, data []byte, off int) frame.Reason {
 		}
 		o.ias[o.nIA] = iaRef{uint8(code), uint16(off), uint16(len(data))}
 		o.nIA++
-		ia, _ := ParseIA(code, data)
-		return checkIA(ia.LeaseCode(), ia.Opts)
+		fixed, lease := iaFormat(code)
+		return checkIA(lease, Opts(data[fixed:]))
 	case OptORO:
 		if len(data)%2 != 0 {
 			return frame.BadOption
@@ -242,12 +242,6 @@ func (o *Options) IA(m Msg, i int) IA {
 func (o *Options) Walk(m Msg, i int) (code uint16, id uint32, w Leases) {
 	r := &o.ias[i]
 	data := m[r.off : int(r.off)+int(r.len)]
-	fixed, lease := lenIA, uint16(OptIAAddr)
-	switch r.code {
-	case OptIATA:
-		fixed = lenIATA
-	case OptIAPD:
-		lease = OptIAPrefix
-	}
+	fixed, lease := iaFormat(uint16(r.code))
 	return uint16(r.code), binary.BigEndian.Uint32(data), Leases{Opts(data[fixed:]), lease}
 }

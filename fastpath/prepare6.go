@@ -48,8 +48,5 @@ func (s *six) fetch() {
 	for _, w := range expected {
 		s.table.Fetch(w)
 	}
-	for _, w := range expected {
-		s.table.FetchRoom(w)
-	}
 	s.nExpected = 0
 }

@@ -2,6 +2,8 @@
 
 package lease6
 
+import "encoding/binary"
+
 // soundLimit is the size of a shard up to which the reaper checks it in builds with
 // the invariants tag.
 const soundLimit = 4096
@@ -111,6 +113,12 @@ func (c *checker) record(r ref, rec *record) {
 	}
 	if rec.state != stOffered && rec.flags&fLogged == 0 {
 		c.fail("a record was never journaled", r)
+	}
+	if room := s.room(rec); rec.annex != 0 {
+		n := min(int(rec.lens[partDUID]), maxOwnDUID)
+		if binary.LittleEndian.Uint64(rec.room[:]) != t.digest(room) || string(rec.room[lenDigest:lenDigest+n]) != string(room[:n]) {
+			c.fail("a record's digest is not that of its room", r)
+		}
 	}
 	if t.at(rec.pfx()) != r {
 		c.fail("a record is not in its stripe", r)

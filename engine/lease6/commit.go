@@ -46,7 +46,7 @@ func (t *Table) commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 	s := t.shardOf(r.Who.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := r.who()
+	w := t.who(r)
 	var vacant Prefix
 	for range tries {
 		if !s.lay.knows(r) {
@@ -103,14 +103,14 @@ func (t *Table) commit(r *Request, p Prefix, preferred, valid uint32, now lease.
 		if changed {
 			s.refresh(rec, w)
 		}
-		return s.bind(own, rec, changed, r.Reconfigure, preferred, valid, now, b), lease.OK
+		return s.bind(own, rec, w, changed, r.Reconfigure, preferred, valid, now, b), lease.OK
 	}
 	return Grant{}, lease.Busy
 }
 
-// bind leases a record, which has the IA's name, to it. changed says that something else
-// about it has changed than its times.
-func (s *shard) bind(r ref, rec *record, changed bool, accept Accept, preferred, valid uint32, now lease.Time, b *lease.Batch) Grant {
+// bind leases a record, which has the IA's name and knows what w does, to it. changed says
+// that something else about it has changed than its times.
+func (s *shard) bind(r ref, rec *record, w *Who, changed bool, accept Accept, preferred, valid uint32, now lease.Time, b *lease.Batch) Grant {
 	alive := rec.state == stBound && rec.expires > now
 	if accept != AcceptNoNews && (accept == AcceptYes) != (rec.flags&fAccepts != 0) {
 		changed = true
@@ -151,7 +151,11 @@ func (s *shard) bind(r ref, rec *record, changed bool, accept Accept, preferred,
 	if move {
 		s.schedule(r, rec)
 	}
-	s.record(b, op, rec, now, true)
+	room := w.image()
+	if rec.lens != w.lens { // else the record has just that
+		room = s.room(rec)
+	}
+	s.record(b, op, rec, now, room)
 	return Grant{Ticket: rec.pending, Expires: until, Preferred: preferred, Valid: left(asked, now)}
 }
 
@@ -212,12 +216,15 @@ func (t *Table) Decline(scope lease.ScopeID, duid []byte, ia IA, p Prefix, proba
 		return out
 	}
 	rec := t.rec(own)
-	full := rec.state == stOffered // who was offered it, the log does not know
+	var room []byte
+	if rec.state == stOffered { // who was offered it, the log does not know
+		room = s.room(rec)
+	}
 	s.unlink(own, rec)
 	rec.expires, rec.cltt = after(now, probation), now
 	rec.flags &^= fReleased | fRemembered
 	s.become(rec, stDeclined)
-	s.record(b, OpDecline, rec, now, full)
+	s.record(b, OpDecline, rec, now, room)
 	s.untag(own, rec)
 	s.probate(own, rec)
 	return lease.OK

@@ -18,9 +18,9 @@
 // IPv4 has a place for each address that was ever given out. IPv6 pools are too
 // large for that, so a record exists only while there is something to know about
 // its prefix: a lease, an offer, a probation, or the memory of a client that had
-// it. A record has 128 bytes (two cache lines), 48 of them for the client's DUID,
+// it. A record has 128 bytes (two cache lines), 46 of them for the client's DUID,
 // link-layer address and relay information; what does not fit there has a place in
-// its shard's annex. Records lie in slabs, each of which belongs to one shard for
+// its shard's annex, and a digest of it and the DUID are in the record instead. Records lie in slabs, each of which belongs to one shard for
 // ever; they never move, and hold no pointers.
 //
 //	stripe[hash(prefix)]          ─► record ◄─ shard[hash(scope, DUID)].index[hash(…, IA)]

@@ -5,13 +5,11 @@ package lease6
 import "xdhcp/engine/lease"
 
 // With many clients nothing about one is in the processor's caches, and a decision
-// waits for memory at the index, then at the record, then at what is in the annex, for
-// each of its IAs. Whoever has several packets in hand can let these waits overlap:
+// waits for memory at the index, then at the record, for each of its IAs. Whoever has several packets in hand can let these waits overlap:
 //
 //  1. for each packet: t.Expect(&w[i], scope, duid, ias)
 //  2. for each of them: t.Fetch(&w[i])
-//  3. for each of them: t.FetchRoom(&w[i])
-//  4. for each of them: Offer, Commit, …
+//  3. for each of them: Offer, Commit, …
 //
 // All are hints: a decision is the same with them or without.
 
@@ -60,25 +58,3 @@ func (t *Table) Fetch(w *Who) {
 	}
 	s.mu.Unlock()
 }
-
-// FetchRoom goes on where Fetch had to wait for the records.
-func (t *Table) FetchRoom(w *Who) {
-	if w.spots == 0 {
-		return
-	}
-	s := t.shardOf(w.hash)
-	s.mu.Lock()
-	for j := range w.spot[:w.spots] {
-		// The record may be somebody else's by now; its room is its own in any case.
-		if rec := w.spot[j].rec; rec != nil && rec.annex != 0 {
-			room := s.room(rec)
-			for i := 0; i < len(room); i += cacheLine {
-				prefetchByte(&room[i])
-			}
-			prefetchByte(&room[len(room)-1])
-		}
-	}
-	s.mu.Unlock()
-}
-
-const cacheLine = 64

@@ -24,7 +24,6 @@ func TestExpectIsOnlyAHint(t *testing.T) {
 	all := func(h *Who, d []byte, ias ...IA) {
 		table.Expect(h, 1, d, ias)
 		table.Fetch(h)
-		table.FetchRoom(h)
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {

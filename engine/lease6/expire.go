@@ -94,7 +94,7 @@ func (s *shard) overdue(r ref, now lease.Time, b *lease.Batch) {
 // acquit ends a probation: the prefix is free, and nobody's.
 func (s *shard) acquit(r ref, rec *record, now lease.Time, b *lease.Batch) {
 	s.unlink(r, rec)
-	s.record(b, OpExpire, rec, now, false)
+	s.record(b, OpExpire, rec, now, nil)
 	s.unname(r, rec)
 	s.rest(r, rec, false)
 }

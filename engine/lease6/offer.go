@@ -57,7 +57,7 @@ func (t *Table) offer(r *Request, hold uint32, now lease.Time) (Prefix, lease.Ou
 		if r.Reserved.IsNone() {
 			s.withdraw(&k)
 		}
-		w := r.who()
+		w := t.who(r)
 		s.name(h, rec, &k, &w.lens, w.image())
 		s.hold(h, rec, after(now, hold))
 		return p, lease.OK

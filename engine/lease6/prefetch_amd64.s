@@ -8,9 +8,3 @@ TEXT ·prefetchRecord(SB), NOSPLIT, $0-8
 	PREFETCHT0 (AX)
 	PREFETCHT0 64(AX)
 	RET
-
-// func prefetchByte(p *byte)
-TEXT ·prefetchByte(SB), NOSPLIT, $0-8
-	MOVQ p+0(FP), AX
-	PREFETCHT0 (AX)
-	RET

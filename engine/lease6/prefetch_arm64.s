@@ -8,9 +8,3 @@ TEXT ·prefetchRecord(SB), NOSPLIT, $0-8
 	PRFM (R0), PLDL1KEEP
 	PRFM 64(R0), PLDL1KEEP
 	RET
-
-// func prefetchByte(p *byte)
-TEXT ·prefetchByte(SB), NOSPLIT, $0-8
-	MOVD p+0(FP), R0
-	PRFM (R0), PLDL1KEEP
-	RET

@@ -9,6 +9,3 @@ package lease6
 
 //go:noescape
 func prefetchRecord(p *record)
-
-//go:noescape
-func prefetchByte(p *byte)

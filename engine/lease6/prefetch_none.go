@@ -5,5 +5,3 @@
 package lease6
 
 func prefetchRecord(*record) {}
-
-func prefetchByte(*byte) {}

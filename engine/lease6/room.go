@@ -58,15 +58,36 @@ func (s *shard) parts(rec *record) (v parts) {
 	return v
 }
 
+// A record whose room is in the annex has its own for a digest and a copy of the DUID, so
+// that the usual message, which says what is known already, is served without the annex:
+// no third place in memory to wait for.
+const (
+	lenDigest  = 8
+	maxOwnDUID = roomLen - lenDigest // a longer one is in the annex only
+)
+
+// digest is a hash of what is known of a client. That it is the same for two of them has a
+// chance of 2⁻⁶⁴; the change of a relay agent's option would then not be noticed. Who a
+// client is does not hang on it.
+func (t *Table) digest(image []byte) uint64 { return t.hash(image) }
+
+// duid is a record's DUID, of n bytes.
+func (s *shard) duid(rec *record, n int) []byte {
+	switch {
+	case rec.annex == 0:
+		return rec.room[:n]
+	case n <= maxOwnDUID:
+		return rec.room[lenDigest : lenDigest+n]
+	}
+	return s.annex.at(rec.annex)[:n]
+}
+
 // is reports whether the record is found under this identity.
 func (s *shard) is(rec *record, k *key) bool {
 	if rec.scope != k.scope || rec.iaid != k.ia.ID || rec.ia != k.ia.Type || int(rec.lens[partDUID]) != len(k.duid) {
 		return false
 	}
-	if rec.annex == 0 {
-		return string(rec.room[:len(k.duid)]) == string(k.duid)
-	}
-	return string(s.annex.at(rec.annex)[:len(k.duid)]) == string(k.duid)
+	return string(s.duid(rec, len(k.duid))) == string(k.duid)
 }
 
 // store writes what is known about a client into a record: its parts' lengths, and from
@@ -75,12 +96,15 @@ func (s *shard) store(rec *record, lens *[numParts]uint8, image []byte) {
 	s.drop(rec)
 	rec.lens = *lens
 	n := rec.roomLen()
-	room := rec.room[:]
-	if n > roomLen {
-		rec.annex = s.annex.take(n)
-		room = s.annex.at(rec.annex)
+	image = image[:n]
+	if n <= roomLen {
+		copy(rec.room[:], image)
+		return
 	}
-	copy(room, image[:n])
+	rec.annex = s.annex.take(n)
+	copy(s.annex.at(rec.annex), image)
+	binary.LittleEndian.PutUint64(rec.room[:], s.t.digest(image))
+	copy(rec.room[lenDigest:], image[:lens[partDUID]])
 }
 
 // drop forgets what a record knows and frees its room. The index is not touched.
@@ -94,13 +118,15 @@ func (s *shard) drop(rec *record) {
 
 // knows reports whether the record has all that a message says about its client.
 func (s *shard) knows(rec *record, w *Who) bool {
-	room, image := rec.room[:], w.image()
-	if rec.annex != 0 {
-		room = s.annex.at(rec.annex)
-	}
+	image := w.image()
 	if rec.lens == w.lens { // as nearly always
-		return string(room[:len(image)]) == string(image)
+		if rec.annex == 0 {
+			return string(rec.room[:len(image)]) == string(image)
+		}
+		n := int(w.lens[partDUID])
+		return binary.LittleEndian.Uint64(rec.room[:]) == w.digest && string(s.duid(rec, n)) == string(image[:n])
 	}
+	room := s.room(rec)
 	for i, n := range w.lens {
 		had := rec.lens[i]
 		if n > 0 && (n != had || string(image[:n]) != string(room[:had])) {

@@ -129,7 +129,7 @@ func (s *shard) lapse(op lease.Op, r ref, rec *record, now lease.Time, b *lease.
 		rec.flags |= fReleased
 		rec.expires, rec.cltt = now, now
 	}
-	s.record(b, op, rec, now, false)
+	s.record(b, op, rec, now, nil)
 	s.rest(r, rec, false)
 }
 
@@ -139,20 +139,19 @@ func (s *shard) takeable(rec *record) bool {
 }
 
 // record notes a change in the record and in the batch. The record's fields are
-// already those after the change.
-func (s *shard) record(b *lease.Batch, op lease.Op, rec *record, at lease.Time, full bool) {
+// already those after the change, and room is the record's; nil makes the change a short one.
+func (s *shard) record(b *lease.Batch, op lease.Op, rec *record, at lease.Time, room []byte) {
 	rec.version++
 	rec.pending = b.Ticket()
 	rec.flags |= fLogged
 	var f fixed // field by field: see Place in policy6
 	f.op, f.p.IP6, f.p.Len, f.ia.Type, f.ia.ID = op, rec.prefix, rec.len, rec.ia, rec.iaid
 	f.version, f.at, f.expires, f.start, f.preferred, f.scope = rec.version, at, rec.expires, rec.start, rec.preferred, rec.scope
-	if !full && op != OpGrant && op != OpRenew {
+	if room == nil {
 		n := shortLen(op)
 		f.put(b.Extend(n), n, 0)
 		return
 	}
-	room := s.room(rec)
 	p := b.Extend(changeFull + len(room))
 	flags := uint8(flagFull)
 	if rec.flags&fAccepts != 0 {

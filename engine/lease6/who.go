@@ -10,14 +10,15 @@ import "xdhcp/engine/lease"
 //
 // It is large: keep one, and Meet every client with it.
 type Who struct {
-	hash  uint64
-	ok    bool // the table takes such a client
-	made  bool // lens and room are the client's
-	spots uint8
-	spot  [MaxExpect]spot // where IAs are looked for ahead, see Expect
-	lens  [numParts]uint8
-	n     int // of room
-	room  [maxParts]byte
+	hash   uint64
+	ok     bool // the table takes such a client
+	made   bool // what follows spot is the client's
+	spots  uint8
+	spot   [MaxExpect]spot // where IAs are looked for ahead, see Expect
+	lens   [numParts]uint8
+	n      int    // of room
+	digest uint64 // of room, if it does not fit in a record
+	room   [maxParts]byte
 }
 
 // spot is where the records of an IA are.
@@ -53,10 +54,13 @@ func (w *Who) tag(scope lease.ScopeID, ia IA) uint32 {
 
 // who is the client of a request, which has one. Of two requests only Peer may differ, in
 // its length.
-func (r *Request) who() *Who {
+func (t *Table) who(r *Request) *Who {
 	w := r.Who
 	if !w.made || int(w.lens[partPeer]) != len(r.Client.Peer) {
 		w.n, w.made = pack(&w.room, &w.lens, &r.Client), true
+		if w.n > roomLen {
+			w.digest = t.digest(w.image())
+		}
 	}
 	return w
 }

@@ -63,7 +63,7 @@ func TestWhoChangesNothing(t *testing.T) {
 		}
 		if with.Who != nil {
 			s := tables[0].shardOf(with.Who.hash)
-			if h, _ := s.spotted(&with, with.who(), p); h != 0 {
+			if h, _ := s.spotted(&with, tables[0].who(&with), p); h != 0 {
 				spotted++
 			}
 		}

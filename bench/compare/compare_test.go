@@ -55,8 +55,13 @@ func TestComparison(t *testing.T) {
 			t.Errorf("%s:\n%s", s.name, section)
 		}
 	}
-	if !strings.Contains(page, "to the reflector's frames | 0.00 |") { // 2 × 200 to a million
+	if !strings.Contains(page, "to the reflector's frames | ≥ 0.5 | 0.00 |") { // 2 × 200 to a million
 		t.Error("the reflector's ratio is missing")
+	}
+	for _, what := range []string{"DORA/s, durable, to the stub", "renewals", "SARR-PD/s to DORA/s", "goodput at twice", "REQUESTs", "avalanche, seconds"} {
+		if _, ratios, _ := strings.Cut(page, "## Ratios"); !strings.Contains(ratios, what) {
+			t.Errorf("the ratios do not tell of %q", what)
+		}
 	}
 	if _, garbage, ok := strings.Cut(page, "| goodput beside "); !ok || strings.HasPrefix(garbage, "0.0 M") || strings.HasPrefix(garbage, "-") {
 		t.Error("no garbage has arrived beside the load")

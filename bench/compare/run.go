@@ -33,6 +33,8 @@ type row struct {
 	restarted           time.Duration // until the first ACK
 	perLease            float64       // bytes
 	quiet, garbage      float64       // of a flood: exchanges a second without it, its frames a second
+	requests            float64       // part of the REQUESTs that were answered, in an overload
+	lasted              time.Duration // of an avalanche, until all had a lease; 0: some had none
 	steps               []*load.Result
 }
 

@@ -148,8 +148,8 @@ func overload(r *run, t *trial) error {
 		return err
 	}
 	res := t.steps[0]
-	t.note = fmt.Sprintf("goodput %.0f %% of the highest rate; %.1f %% of REQUESTs answered",
-		100*t.rate/best, 100*(1-float64(res.Lost["request"])/float64(max(res.Sent["request"], 1))))
+	t.requests = 1 - float64(res.Lost["request"])/float64(max(res.Sent["request"], 1))
+	t.note = fmt.Sprintf("goodput %.0f %% of the highest rate; %.1f %% of REQUESTs answered", 100*t.rate/best, 100*t.requests)
 	return nil
 }
 
@@ -184,6 +184,9 @@ func avalanche(r *run, t *trial) error {
 		return err
 	}
 	t.took(res, t.p.usage().since(before))
+	if g.Bound() == n {
+		t.lasted = res.Duration
+	}
 	t.note = fmt.Sprintf("%d clients, %d with a lease after %.2f s", n, g.Bound(), res.Duration.Seconds())
 	if res.Interrupted {
 		t.note += fmt.Sprintf("; cut off after %v", endOfAvalanche)

@@ -92,7 +92,7 @@ const (
 	// lowest is the part of the first rate below which nothing is tried.
 	lowest = 1. / 200
 	// mostSteps ends a search that finds no rate that holds.
-	mostSteps = 60
+	mostSteps = 40
 )
 
 // standing is what is thought of a rate.
@@ -154,20 +154,26 @@ func (r *rates) next() (rate float64, ok bool) {
 		}
 	case least == nil && most.rate < r.s.To:
 		return min(most.rate*r.s.Factor, r.s.To), true
-	case least != nil && most.failed > 0 && least.failed < r.s.Tries:
-		// A failure below it was somebody else's moment, and this one may be another's.
+	// Where one step has deceived, those beside it may have: they are tried again before
+	// anything is built on them.
+	case least != nil && least.passed > 0 && !r.final(most):
+		return most.rate, true
+	case least != nil && most.failed > 0 && !r.final(least):
 		return least.rate, true
 	case least != nil && least.rate/most.rate >= r.s.Precision:
 		return math.Sqrt(most.rate * least.rate), true
 	}
 	for _, a := range []*attempt{most, least} {
-		if a != nil {
-			if _, final := r.s.of(a); !final {
-				return a.rate, true
-			}
+		if a != nil && !r.final(a) {
+			return a.rate, true
 		}
 	}
 	return 0, false
+}
+
+func (r *rates) final(a *attempt) bool {
+	_, final := r.s.of(a)
+	return final
 }
 
 // fared tells how a step of the rate has ended.

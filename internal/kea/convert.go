@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -166,8 +167,9 @@ type converter struct {
 	tests           map[string]*expr // of the classes so far
 	required        map[string]*requiredClass
 	requiredDefs    []*doc
-	topReservations []*value // reservations of the top level
-	copies          int      // of them, in subnets
+	topReservations []*value                // reservations of the top level
+	copies          int                     // of them, in subnets
+	globalPrefixes  map[string]netip.Prefix // which subnet has those that they reserve
 	// What options of DHCPv6 are set where, to find those whose order differs.
 	placed     map[int]place
 	classCodes []classCode

@@ -189,3 +189,38 @@ func TestDNSUpdates6(t *testing.T) {
 		t.Errorf("%v", problems)
 	}
 }
+
+// Reservations of the top level are those of each subnet of DHCPv6 that uses them.
+func TestGlobalReservations6(t *testing.T) {
+	conf := whole6(`"reservations-global":true,"reservations":[{"duid":"01:02:03:04","hostname":"a.example"},{"duid":"01:02:03:05","ip-addresses":["2001:db8:1::5"]},
+		{"duid":"01:02:03:06","hostname":"own"},{"duid":"01:02:03:07","prefixes":["2001:db8:f::/48"]},{"duid":"01:02:03:08","ip-addresses":["2001:db8:9::5"]}],
+		"subnet6":[{"subnet":"2001:db8:1::/64","reservations":[{"duid":"01:02:03:06","hostname":"mine.example"}]},{"subnet":"2001:db8:2::/64","reservations-global":false},
+		{"subnet":"2001:db8:3::/64","pools":[{"pool":"2001:db8:3::/80"}]}]`)
+	r, problems := Convert("f", []byte(conf), Options{})
+	if r == nil {
+		t.Fatal(problems)
+	}
+	lines := strings.Split(string(r.YAML), "\n")
+	count := func(want string) (n int) {
+		for _, l := range lines {
+			if strings.TrimSpace(l) == want {
+				n++
+			}
+		}
+		return n
+	}
+	for want, n := range map[string]int{
+		`- {duid: "01:02:03:04", hostname: a.example}`: 2, `- {duid: "01:02:03:05", addresses: ["2001:db8:1::5"]}`: 1,
+		`- {duid: "01:02:03:06", hostname: mine.example}`: 1, `- {duid: "01:02:03:06", hostname: own}`: 1, `- {duid: "01:02:03:07", prefixes: ["2001:db8:f::/48"]}`: 1,
+	} {
+		if got := count(want); got != n {
+			t.Errorf("%d times %s, want %d\n%s", got, want, n, r.YAML)
+		}
+	}
+	if len(r.NotCarried) != 4 {
+		t.Errorf("not carried: %v", r.NotCarried)
+	}
+	if cfg, problems := r.Config("f"); cfg == nil {
+		t.Errorf("our own file is wrong: %v\n%s", problems, r.YAML)
+	}
+}

@@ -12,6 +12,8 @@ import (
 // subnets.
 const maxCopies = 200_000
 
+var tooManyCopies = fmt.Sprintf("xdhcpd has reservations in subnets, and there are more than %d of the top level for all of them", maxCopies)
+
 // reservations writes those of a subnet, one line each, and behind them those of
 // the top level, which Kea looks for when the subnet has none for the client.
 func (c *converter) reservations(out *doc, v *value, prefix netip.Prefix, p params) {
@@ -38,8 +40,7 @@ func (c *converter) reservations(out *doc, v *value, prefix netip.Prefix, p para
 	}
 	if p.globalR && len(c.topReservations) > 0 {
 		if c.copies += len(c.topReservations); c.copies > maxCopies {
-			c.drop(out, at(v, "reservations-global"), "reservations-global", fmt.Sprintf(
-				"xdhcpd has reservations in subnets, and there are more than %d of the top level for all of them", maxCopies))
+			c.drop(out, at(v, "reservations-global"), "reservations-global", tooManyCopies)
 		} else {
 			c.globalReservations(out, prefix, clients, addrs, write)
 		}

@@ -57,6 +57,7 @@ func (c *converter) file6(d *value) *doc {
 	out.put(top, "  ")
 	c.placed = nil // what is at the top level comes after classes in Kea too
 
+	c.topReservations = c.list(d, "reservations")
 	classes, nets := &doc{}, &doc{}
 	if v := d.get("client-classes"); v != nil {
 		for _, el := range v.list {
@@ -81,11 +82,10 @@ func (c *converter) file6(d *value) *doc {
 		out.put(classes, "")
 	}
 	out.put(nets, "")
-	if v := d.get("reservations"); v != nil && len(v.list) > 0 {
-		if c.global6.globalR {
-			c.drop(out, v.at, "reservations", "xdhcpd has reservations in subnets only")
-		} else {
-			c.ignore(out, v.at, "reservations", "Kea uses them only with reservations-global")
+	if v := d.get("reservations"); v != nil && len(v.list) > 0 && c.copies == 0 && len(c.errs) == 0 {
+		c.ignore(out, v.at, "reservations", "no subnet uses them (reservations-global)")
+		for _, r := range v.list {
+			c.isMap(&doc{}, r, "reservation6")
 		}
 	}
 	return out

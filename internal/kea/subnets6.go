@@ -178,9 +178,6 @@ func (c *converter) subnet6(out *doc, v *value, above params6, ids map[uint32]pl
 	if p.rapid != above.rapid {
 		out.add(at(v, "rapid-commit"), "rapid-commit: %v", p.rapid)
 	}
-	if p.globalR {
-		c.drop(out, at(v, "reservations-global"), "reservations-global", "xdhcpd has reservations in subnets only")
-	}
 	c.options1(out, c.place(c.options6(out, v, c.defs, "the subnet")), "")
 	relays, interfaceIDs := c.relays6(v), c.interfaceID(v)
 	if text(v, "interface") != "" && interfaceIDs != nil {
@@ -220,7 +217,7 @@ func (c *converter) subnet6(out *doc, v *value, above params6, ids map[uint32]pl
 	}
 	c.pools6(out, v, prefix)
 	c.pdPools(out, v)
-	c.reservations6(out, v, prefix, p.inSubnet)
+	c.reservations6(out, v, prefix, p)
 }
 
 // onlyFor writes the classes whose clients alone are meant.
@@ -375,18 +372,15 @@ func (c *converter) excluded(out *doc, el *value, block netip.Prefix, length uin
 	out.add(ev.at, "exclude: {length: %d, number: %d}", bits, number)
 }
 
-func (c *converter) reservations6(out *doc, v *value, prefix netip.Prefix, used bool) {
+func (c *converter) reservations6(out *doc, v *value, prefix netip.Prefix, p params6) {
 	list := c.list(v, "reservations")
-	if len(list) == 0 {
-		return
-	}
-	if !used {
+	if len(list) > 0 && !p.inSubnet {
 		c.ignore(out, at(v, "reservations"), "reservations", "Kea does not use them here (reservations-in-subnet)")
-		return
+		list = nil
 	}
 	all := &doc{}
 	seen := map[string]place{}
-	for _, r := range list {
+	write := func(r *value) {
 		one := &doc{}
 		if c.isMap(one, r, "reservation6") {
 			c.reservation6(one, r, prefix, seen)
@@ -397,10 +391,59 @@ func (c *converter) reservations6(out *doc, v *value, prefix netip.Prefix, used 
 			all.put(one, "  ")
 		}
 	}
+	for _, r := range list {
+		write(r)
+	}
+	if p.globalR && len(c.topReservations) > 0 {
+		if c.copies += len(c.topReservations); c.copies > maxCopies {
+			c.drop(out, at(v, "reservations-global"), "reservations-global", tooManyCopies)
+		} else {
+			for _, r := range c.topReservations {
+				c.globalReservation6(out, r, prefix, seen, write)
+			}
+		}
+	}
 	if all.said() {
 		out.add(at(v, "reservations"), "reservations:")
 	}
 	out.put(all, "")
+}
+
+// globalReservation6 writes one of the top level where it counts in a subnet: for a
+// client that it has none for, and whose addresses, if there are any, are in it.
+func (c *converter) globalReservation6(out *doc, r *value, prefix netip.Prefix, seen map[string]place, write func(*value)) {
+	for _, k := range c.f.identifiers {
+		if id := r.get(k); id != nil {
+			if b, err := rawHex(id.text); err == nil {
+				if _, own := seen[k+string(b)]; own {
+					return
+				}
+			}
+			break
+		}
+	}
+	for _, el := range c.list(r, "ip-addresses") {
+		a, err := netip.ParseAddr(el.text)
+		if _, taken := seen[a.String()]; taken {
+			c.drop(out, r.at, "reservation of "+el.text, "the subnet reserves the address for another client")
+			return
+		}
+		if err == nil && !prefix.Contains(a) {
+			c.drop(out, r.at, "reservation of "+el.text, "here it is another network's address; Kea gives it all the same")
+			return
+		}
+	}
+	for _, el := range c.list(r, "prefixes") {
+		if first, ok := c.globalPrefixes[el.text]; ok && first != prefix {
+			c.drop(out, r.at, "reservation of "+el.text, "the subnet "+first.String()+" has it already, and a prefix is reserved once")
+			return
+		}
+		if c.globalPrefixes == nil {
+			c.globalPrefixes = map[string]netip.Prefix{}
+		}
+		c.globalPrefixes[el.text] = prefix
+	}
+	write(r)
 }
 
 func (c *converter) reservation6(out *doc, r *value, prefix netip.Prefix, seen map[string]place) {

@@ -137,7 +137,7 @@ func (d *decision) fqdn(at *policy.Subnet) {
 // name makes the host name that the lease of addr keeps: for those who put it into the
 // DNS (engine/ddns).
 func (d *decision) name(at *policy.Subnet, options *policy.OptionSet, addr lease.IP4) {
-	if !at.FQDN.Records() {
+	if !at.Records {
 		return
 	}
 	if d.res != nil {

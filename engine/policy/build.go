@@ -202,6 +202,9 @@ func (b *builder) addSubnet(s *SubnetSpec, n *NetworkSpec, seen map[netip.Prefix
 		scope: sc,
 	})
 	sub := &p.Subnets[index]
+	if sub.Records = b.spec.FQDN.Record; s.FQDN != nil {
+		sub.Records = s.FQDN.Record
+	}
 	if sub.Identity = b.spec.Identity; s.Identity != nil {
 		if sub.Identity = *s.Identity; sub.Identity > IdentityCircuitRemote {
 			b.fail("%s: identity %d is not known", name, sub.Identity)

@@ -8,9 +8,6 @@ import (
 	"xdhcp/engine/lease"
 )
 
-// Records says whether leases keep names as Record makes them.
-func (f *FQDN) Records() bool { return f.record }
-
 // Record is the host name that a lease keeps of a client. It is written into room, or is
 // option 12. Its dots say what is to be done with it:
 //

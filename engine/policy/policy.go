@@ -135,15 +135,18 @@ type Subnet struct {
 	Identity Identity
 	// RapidCommit: see SubnetSpec.
 	RapidCommit bool
+	// Records says that leases keep names as FQDN.Record makes them.
+	Records bool
 	// VSS is the virtual private network of the subnet; nil: the global one.
 	VSS []byte
-	// FQDN is what Policy.FQDN says, unless the subnet says otherwise.
-	FQDN *FQDN
 
 	scope *Scope
 	limit LimitKey // Max 0: none
 	ruled bool     // some pool of Choice is not for everybody
 	named ClassSet // classes that its link's pools and options name
+	// FQDN is what Policy.FQDN says, unless the subnet says otherwise. Few messages
+	// need it.
+	FQDN *FQDN
 }
 
 // Boot fills siaddr, sname and file of a reply. The names are at most 63 and 127

@@ -87,7 +87,7 @@ func spec6() policy6.Spec {
 		},
 		Preference:        7,
 		ReconfigureSecret: pattern(32),
-		FQDN:              policy.FQDNSpec{Updates: true, Suffix: "example.net"},
+		FQDN:              policy.FQDNSpec{Updates: true, Record: true, Suffix: "example.net"},
 		Limits:            []policy.LimitSpec{{By: policy.LimitCircuit, Max: 3}},
 		Filters:           policy.FilterSpec{Deny: []policy.Match{{By: policy.MatchMAC, Value: []byte{2, 0xde, 0xad}, Prefix: true}}},
 		Options: []policy6.Option{
@@ -125,9 +125,13 @@ func spec6() policy6.Spec {
 			},
 			{
 				Prefix: n("2001:db8:a::/64"), Pools: []policy6.PoolSpec{gold, pool("2001:db8:a::1000", "2001:db8:a::1009")},
-				Delegate:     []policy6.DelegateSpec{{Prefix: n("2001:db8:a100::/60"), Length: 64}},
-				Times:        policy6.Times{Preferred: 600, Valid: 1200},
-				Reservations: []policy6.ReservationSpec{{InterfaceID: []byte("eth 0/9"), Addresses: []netip.Addr{a("2001:db8:a::9")}}},
+				Delegate: []policy6.DelegateSpec{{Prefix: n("2001:db8:a100::/60"), Length: 64}},
+				Times:    policy6.Times{Preferred: 600, Valid: 1200},
+				Reservations: []policy6.ReservationSpec{
+					{InterfaceID: []byte("eth 0/9"), Addresses: []netip.Addr{a("2001:db8:a::9")}},
+					{MAC: []byte{2, 0xcc, 0, 0, 0, 0x78}, Addresses: []netip.Addr{a("2001:db8:a::21"), a("2001:db8:a::22"), a("2001:db8:a::23")},
+						Prefixes: []netip.Prefix{n("2001:db8:2001::/56"), n("2001:db8:2002::/60")}, Hostname: "printer"},
+				},
 			},
 			{
 				Prefix: n("2001:db8:b::/64"), Pools: []policy6.PoolSpec{pool("2001:db8:b::1", "2001:db8:b::ffff")}, RapidCommit: true,

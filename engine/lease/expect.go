@@ -7,17 +7,40 @@ package lease
 // index, for the record, for its room. Whoever has several packets in hand can
 // let these waits overlap:
 //
-//  1. for each packet: h[i] = t.Expect(scope, &client, addr)
-//  2. for each packet: t.Fetch(h[i])
-//  3. for each packet: Offer, Commit, …
+//  1. for each packet: h[i] = t.Aim(scope, &client)
+//  2. for each packet: h[i].Expect()
+//  3. for each packet: t.Fetch(h[i])
+//  4. for each packet: Offer, Commit, …
 //
-// Both are hints: a decision is the same with them or without.
+// Expect of the table does the first two in one. For a packet with an address ExpectAddr
+// takes the place of all three. All are hints: a decision is the same with them or without.
 
 // Hint says where a client's records will be looked for.
 type Hint struct {
 	s    *shard
 	tag  uint32
 	addr IP4
+}
+
+// ExpectAddr begins to fetch what a decision about a client will need that says which
+// address it has or wants.
+func (t *Table) ExpectAddr(addr IP4) { t.fetch(addr) }
+
+// Aim finds the shard of a client and begins to fetch what of it is needed first.
+func (t *Table) Aim(scope ScopeID, c *Client) Hint {
+	k, out := t.key(scope, c)
+	if out != OK {
+		return Hint{}
+	}
+	prefetchShard(k.s)
+	return Hint{s: k.s, tag: k.tag}
+}
+
+// Expect begins to fetch the client's place in the index.
+func (h Hint) Expect() {
+	if h.s != nil {
+		h.s.idx.Expect(h.tag)
+	}
 }
 
 // Expect begins to fetch what a decision about this client will need. addr is the

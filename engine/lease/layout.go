@@ -31,7 +31,8 @@ type layout struct {
 // body is the part that two layouts with the same pools share.
 type body struct {
 	pools   []pool
-	spans   []span // all ranges, by address
+	scopes  []ScopeID // of the pools: all that most decisions need of them, in few cache lines
+	spans   []span    // all ranges, by address
 	spools  []spool
 	byShard [][]uint32 // spools of each shard
 }
@@ -106,7 +107,7 @@ func (l *layout) translate(r *Request, q PoolID) PoolID {
 		}
 		q = l.fromPrev[q]
 	}
-	if int(q) >= len(l.pools) || l.pools[q].scope != r.Scope {
+	if int(q) >= len(l.scopes) || l.scopes[q] != r.Scope {
 		return noPool
 	}
 	return q
@@ -225,7 +226,7 @@ func (t *Table) compile(l *Layout, spreads func(ScopeID) spread) (*body, error) 
 	if len(l.Pools) > MaxPools {
 		return nil, ErrTooManyPools
 	}
-	b := &body{pools: make([]pool, len(l.Pools)), byShard: make([][]uint32, len(t.shards))}
+	b := &body{pools: make([]pool, len(l.Pools)), scopes: make([]ScopeID, len(l.Pools)), byShard: make([][]uint32, len(t.shards))}
 	type key struct {
 		scope ScopeID
 		name  string
@@ -245,6 +246,7 @@ func (t *Table) compile(l *Layout, spreads func(ScopeID) spread) (*body, error) 
 			seen[k] = true
 		}
 		p.name, p.scope = in.Name, in.Scope
+		b.scopes[i] = in.Scope
 		for _, rg := range without(in.Ranges, cuts) {
 			if rg.First > rg.Last || rg.First == 0 {
 				return nil, ErrRange

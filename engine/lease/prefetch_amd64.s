@@ -14,3 +14,10 @@ TEXT ·prefetchCold(SB), NOSPLIT, $0-8
 	PREFETCHT0 (AX)
 	PREFETCHT0 39(AX)
 	RET
+
+// func prefetchShard(s *shard)
+TEXT ·prefetchShard(SB), NOSPLIT, $0-8
+	MOVQ s+0(FP), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	RET

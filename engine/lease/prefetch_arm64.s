@@ -15,3 +15,10 @@ TEXT ·prefetchCold(SB), NOSPLIT, $0-8
 	ADD  $39, R0
 	PRFM (R0), PLDL1KEEP
 	RET
+
+// func prefetchShard(s *shard)
+TEXT ·prefetchShard(SB), NOSPLIT, $0-8
+	MOVD s+0(FP), R0
+	PRFM (R0), PLDL1KEEP
+	PRFM 64(R0), PLDL1KEEP
+	RET

@@ -10,5 +10,10 @@ package lease
 //go:noescape
 func prefetchRecord(p *record)
 
+// prefetchShard fetches its first lines, up to the index.
+//
+//go:noescape
+func prefetchShard(s *shard)
+
 //go:noescape
 func prefetchCold(p *[coldSize]byte)

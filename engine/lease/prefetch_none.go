@@ -6,4 +6,6 @@ package lease
 
 func prefetchRecord(*record) {}
 
+func prefetchShard(*shard) {}
+
 func prefetchCold(*[coldSize]byte) {}

@@ -128,12 +128,19 @@ func TestBounds(t *testing.T) {
 			}
 			tab.Withdraw(1, &c, 1000)
 			tab.Fetch(tab.Expect(1, &c, a))
+			tab.Aim(1, &c).Expect()
 			if _, ok := tab.Find(1, &c, 1000); ok {
 				t.Errorf("%s: found", tt.name)
 			}
 			continue
 		}
 		tab.Fetch(tab.Expect(1, &c, 0))
+		if h := tab.Aim(1, &c); h != tab.Expect(1, &c, 0) {
+			t.Errorf("%s: Aim at %v", tt.name, h)
+		} else {
+			h.Expect()
+			tab.Fetch(h)
+		}
 		if out, _ := tab.Commit(r, a, 1000, 1000, b); out != OK {
 			t.Errorf("%s: commit: %v", tt.name, out)
 		}

@@ -3,89 +3,177 @@
 package fastpath
 
 import (
-	"bytes"
 	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 
 	"xdhcp/engine/exchange"
 	"xdhcp/engine/policy"
+	"xdhcp/internal/hugepage"
 	"xdhcp/internal/wire/eth"
 )
 
 const (
-	// ways entries share a hash value; one of them is replaced when another is
-	// needed.
-	ways    = 4
-	buckets = 1024
-	// lineSize holds a request list and the options that it selects. Typical
-	// are 10 and 60 bytes; what is longer is put together anew each time.
-	lineSize = 480
+	// ways entries share a bucket, whose tags are one cache line; one of them is
+	// replaced when another is needed.
+	ways    = 8
+	buckets = 2048
+	// lineSize holds a key and the options that it selects. Typical are 20 to 40 and 60
+	// to 120 bytes; what is longer is put together anew each time.
+	lineSize = 256
+	lineRoom = lineSize - 16
 	// maxBlock bounds what is put together: an IP datagram of an Ethernet.
 	maxBlock = 1500
 )
 
-// cache keeps the encoded options that a client is sent, by option set and
-// parameter request list. Its memory is fixed, about 2 MB, of which lines that were
-// never used take none: clients with random lists push each other out, and since a
-// bucket's entries have a second chance (the clock algorithm), rarely those that are
-// in use.
+// cache keeps the encoded options that clients are sent: by option set, those of the
+// client's classes that change it, and parameter request list. Its memory is fixed,
+// about 4 MB, of which lines that were never used take none: clients with random lists
+// push each other out, and since a bucket's entries have a second chance (the clock
+// algorithm), rarely those that are in use.
+//
+// It has no pointers: sets are known by their ID.
 type cache struct {
-	seed  uint64 // per handler, so that nobody can aim at a bucket
-	tags  [buckets][ways]tag
+	seed  uint64                // per handler, so that nobody can aim at a bucket
+	tags  [buckets][ways]uint64 // hash of the key, and tagUsed; 0: the line is free
 	hands [buckets]uint8
-	lines [buckets * ways][lineSize]byte // request list, then block
+	lines *[buckets * ways]line
 	codes policy.Codes
 	spill [maxBlock]byte
 	sum   uint32 // Internet checksum sum of the block that was last returned
 }
 
-// tag says what a line holds.
-type tag struct {
-	set    *policy.OptionSet // nil: the line is free
-	hash   uint32            // of the request list
-	sum    uint16            // Internet checksum sum of the block
+// line is one entry: a key and its block.
+type line struct {
+	head   uint64 // see ask.head
 	nBlock uint16
-	nPRL   uint8
-	used   bool // since the hand last passed
+	sum    uint16         // Internet checksum sum of the block
+	b      [lineRoom]byte // words of classes and list of the key, then the block
+	_      uint32
 }
 
-func (c *cache) init() { c.seed = maphash.Bytes(maphash.MakeSeed(), nil) }
+const (
+	tagUsed  = 1 // since the hand last passed
+	tagTaken = 2 // so that no tag is 0
+)
+
+func (c *cache) init() {
+	c.seed = maphash.Bytes(maphash.MakeSeed(), nil)
+	c.lines = new([buckets * ways]line) // by itself, so that a line begins where the processor's do
+	hugepage.Advise(c.lines)
+}
 
 // reset forgets everything.
-func (c *cache) reset() { c.tags = [buckets][ways]tag{} }
+func (c *cache) reset() { c.tags = [buckets][ways]uint64{} }
 
-// block is the encoded options that set gives to a client which sent prl. The
-// bytes are valid until the next call. salt spreads the sets over the buckets.
-// ok is false when they do not fit in a datagram.
-func (c *cache) block(set *policy.OptionSet, salt uint32, prl []byte) (block []byte, ok bool) {
-	hash := c.hash(uint64(salt), prl)
-	bucket := int(hash >> 40 % buckets)
+// An ask is what a block is asked for by: what set gives to a client in classes (nil: in
+// none) which sent prl.
+type ask struct {
+	set     *policy.OptionSet
+	classes *policy.ClassSet
+	prl     []byte
+}
+
+// mask are the words of classes that change the set.
+func (a *ask) mask() []uint64 {
+	if a.classes == nil {
+		return nil
+	}
+	return a.set.Classes()
+}
+
+// head is the ID of the set, the length of the list, and the number of words of classes.
+func (a *ask) head(words int) uint64 {
+	return uint64(a.set.ID()) | uint64(uint8(len(a.prl)))<<32 | uint64(words)<<40
+}
+
+// block is the encoded options that are asked for. The bytes are valid until the next
+// call. ok is false when they do not fit in a datagram.
+func (c *cache) block(p *policy.Policy, a *ask, hash uint64) (block []byte, ok bool) {
+	bucket := c.bucket(hash)
 	tags := &c.tags[bucket]
-	for i := range tags {
-		t := &tags[i]
-		if t.set == set && t.hash == uint32(hash) && int(t.nPRL) == len(prl) {
-			line := &c.lines[bucket*ways+i]
-			if bytes.Equal(line[:t.nPRL], prl) {
-				t.used = true
-				c.sum = uint32(t.sum)
-				return line[t.nPRL : int(t.nPRL)+int(t.nBlock)], true
+	for i, t := range tags {
+		if t|tagUsed == hash|tagUsed {
+			if block = c.lines[bucket*ways+i].block(a); block != nil {
+				if t&tagUsed == 0 {
+					tags[i] = hash | tagUsed
+				}
+				c.sum = uint32(c.lines[bucket*ways+i].sum)
+				return block, true
 			}
 		}
 	}
-
-	if block, ok = c.assemble(set, prl, nil); !ok {
+	if block, ok = c.assemble(a.merged(p), a.prl, nil); !ok {
 		return nil, false
 	}
-	n := len(block)
-	if set == nil || len(prl)+n > lineSize {
+	mask := a.mask()
+	if 8*len(mask)+len(a.prl)+len(block) > lineRoom || a.set.ID() == 0 {
 		return block, true
 	}
 	i := c.victim(bucket)
-	line := &c.lines[bucket*ways+i]
-	copy(line[copy(line[:], prl):], block)
-	tags[i] = tag{set: set, hash: uint32(hash), sum: uint16(c.sum), nBlock: uint16(n), nPRL: uint8(len(prl))}
+	l := &c.lines[bucket*ways+i]
+	n := 0
+	for i, w := range mask {
+		binary.LittleEndian.PutUint64(l.b[n:], w&a.classes[i])
+		n += 8
+	}
+	n += copy(l.b[n:], a.prl)
+	copy(l.b[n:], block)
+	l.head, l.nBlock, l.sum = a.head(len(mask)), uint16(len(block)), uint16(c.sum)
+	tags[i] = hash
 	return block, true
+}
+
+// block is that of the line if it is the one that is asked for, or nil.
+func (l *line) block(a *ask) []byte {
+	mask := a.mask()
+	if l.head != a.head(len(mask)) {
+		return nil
+	}
+	b := l.b[:]
+	for i, w := range mask {
+		if binary.LittleEndian.Uint64(b) != w&a.classes[i] {
+			return nil
+		}
+		b = b[8:]
+	}
+	n := len(a.prl)
+	if string(b[:n]) != string(a.prl) {
+		return nil
+	}
+	return b[n : n+int(l.nBlock)]
+}
+
+// hash is that of what is asked for, in the manner of wyhash. Lists are short, and a
+// hash that is better than their order is enough: a collision costs a comparison.
+func (c *cache) hash(a *ask) uint64 {
+	le := binary.LittleEndian
+	mask := a.mask()
+	h := mix(c.seed ^ a.head(len(mask)))
+	for i, w := range mask {
+		h = mix(h ^ w&a.classes[i])
+	}
+	prl := a.prl
+	for ; len(prl) >= 8; prl = prl[8:] {
+		h = mix(h ^ le.Uint64(prl))
+	}
+	var tail uint64
+	if len(prl) >= 4 {
+		tail = uint64(le.Uint32(prl))
+		prl = prl[4:]
+	}
+	for _, b := range prl {
+		tail = tail<<8 | uint64(b)
+	}
+	return mix(h^tail)&^tagUsed | tagTaken
+}
+
+// merged is the set for a client in these classes.
+func (a *ask) merged(p *policy.Policy) *policy.OptionSet {
+	if a.classes == nil {
+		return a.set
+	}
+	return p.ForClasses(a.set, a.classes)
 }
 
 // assemble puts the options together that set gives for prl, without those that
@@ -106,23 +194,19 @@ func (c *cache) assemble(set *policy.OptionSet, prl []byte, own *exchange.Own) (
 	return c.spill[:n], true
 }
 
-// hash mixes a request list and a salt in the manner of wyhash. Lists are short,
-// and a hash that is better than their order is enough: a collision costs a
-// comparison.
-func (c *cache) hash(salt uint64, prl []byte) uint64 {
-	h := c.seed ^ salt<<8 ^ uint64(len(prl))
-	for ; len(prl) >= 8; prl = prl[8:] {
-		h = mix(h ^ binary.LittleEndian.Uint64(prl))
+func (c *cache) bucket(hash uint64) int { return int(hash >> 40 % buckets) }
+
+// expect begins to fetch the tags of a hash, and fetch, when they are there, the line.
+func (c *cache) expect(hash uint64) { prefetchTags(&c.tags[c.bucket(hash)]) }
+
+func (c *cache) fetch(hash uint64) {
+	bucket := c.bucket(hash)
+	for i, t := range &c.tags[bucket] {
+		if t|tagUsed == hash|tagUsed {
+			prefetchLine(&c.lines[bucket*ways+i])
+			return
+		}
 	}
-	var tail uint64
-	if len(prl) >= 4 {
-		tail = uint64(binary.LittleEndian.Uint32(prl))
-		prl = prl[4:]
-	}
-	for _, b := range prl {
-		tail = tail<<8 | uint64(b)
-	}
-	return mix(h ^ tail)
 }
 
 func mix(h uint64) uint64 {
@@ -137,9 +221,9 @@ func (c *cache) victim(bucket int) int {
 	for {
 		i := int(*hand) % ways
 		*hand++
-		if t := &tags[i]; t.set == nil || !t.used {
+		if tags[i]&tagUsed == 0 {
 			return i
 		}
-		tags[i].used = false
+		tags[i] &^= tagUsed
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"xdhcp/engine/policy"
 	"xdhcp/engine/worker"
+	"xdhcp/internal/wire/eth"
 )
 
 // wanted is the block for a list without the cache.
@@ -28,9 +29,15 @@ func wanted(set *policy.OptionSet, prl []byte) (b []byte) {
 	return b
 }
 
+// get is block for a client in no class.
+func (c *cache) get(p *policy.Policy, set *policy.OptionSet, prl []byte) ([]byte, bool) {
+	a := ask{set, nil, prl}
+	return c.block(p, &a, c.hash(&a))
+}
+
 // Whatever is asked in whatever order, the block is the one that the policy says.
 func TestCacheAgainstPolicy(t *testing.T) {
-	p := newRig(t, spec()).policy
+	p := newRig(t, classSpec()).policy
 	c := new(cache)
 	c.init()
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -51,9 +58,17 @@ func TestCacheAgainstPolicy(t *testing.T) {
 			prl = lists[rnd.IntN(10)] // some are common
 		}
 		s := &p.Subnets[rnd.IntN(len(p.Subnets))]
-		got, ok := c.block(s.Options, uint32(s.Base), prl)
-		if !ok || !bytes.Equal(got, wanted(s.Options, prl)) {
-			t.Fatalf("list %v of %v: % x, want % x", prl, s.Base, got, wanted(s.Options, prl))
+		var in policy.ClassSet
+		in.Add(rnd.IntN(4))
+		in.Add(rnd.IntN(4))
+		a := ask{s.Options, &in, prl}
+		want := wanted(p.ForClasses(s.Options, &in), prl)
+		if rnd.IntN(3) == 0 {
+			a.classes, want = nil, wanted(s.Options, prl)
+		}
+		got, ok := c.block(p, &a, c.hash(&a))
+		if sum := uint32(eth.Fold(eth.Sum(got, 0))); !ok || !bytes.Equal(got, want) || uint32(eth.Fold(c.sum)) != sum {
+			t.Fatalf("list %v of %v for %v: % x, want % x; sum %x, want %x", prl, s.Base, a.classes, got, want, c.sum, sum)
 		}
 	}
 }
@@ -65,11 +80,11 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 	c.init()
 	common := []byte{1, 3, 6, 15, 42}
 	hit := func() bool {
-		for i := range c.tags {
-			for j := range c.tags[i] {
-				if g := &c.tags[i][j]; g.set == s.Options && bytes.Equal(c.lines[i*ways+j][:g.nPRL], common) {
-					return true
-				}
+		a := ask{s.Options, nil, common}
+		bucket := c.bucket(c.hash(&a))
+		for i, tag := range c.tags[bucket] {
+			if tag != 0 && c.lines[bucket*ways+i].block(&a) != nil {
+				return true
 			}
 		}
 		return false
@@ -80,12 +95,12 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 		if !hit() {
 			misses++
 		}
-		c.block(s.Options, 0, common)
+		c.get(nil, s.Options, common)
 		prl := make([]byte, 8)
 		for i := range prl {
 			prl[i] = byte(1 + rnd.IntN(254))
 		}
-		c.block(s.Options, 0, prl)
+		c.get(nil, s.Options, prl)
 	}
 	if misses > 1 {
 		t.Errorf("the common list was lost %d times", misses-1)
@@ -97,7 +112,7 @@ func TestCacheIsBounded(t *testing.T) {
 	s := &newRig(t, spec()).policy.Subnets[0]
 	c := new(cache)
 	c.init()
-	if n := reflect.TypeFor[cache]().Size(); n > 2200<<10 {
+	if n := reflect.TypeFor[cache]().Size() + uintptr(len(c.lines))*reflect.TypeFor[line]().Size(); n > 4400<<10 {
 		t.Errorf("a cache of %d bytes", n)
 	}
 	prl := make([]byte, 8)
@@ -107,7 +122,7 @@ func TestCacheIsBounded(t *testing.T) {
 		for j := range prl {
 			prl[j] = byte(i >> (8 * j))
 		}
-		c.block(s.Options, 0, prl)
+		c.get(nil, s.Options, prl)
 	}); n != 0 {
 		t.Errorf("%v allocations per list", n)
 	}
@@ -125,15 +140,12 @@ func TestCacheLongBlocks(t *testing.T) {
 	c.init()
 	for range 2 {
 		prl := []byte{224, 225, 226, 227}
-		if got, ok := c.block(s.Options, 0, prl); !ok || !bytes.Equal(got, wanted(s.Options, prl)) {
+		if got, ok := c.get(nil, s.Options, prl); !ok || !bytes.Equal(got, wanted(s.Options, prl)) {
 			t.Fatalf("a block of %d bytes, %v", len(got), ok)
 		}
-		if got, ok := c.block(s.Options, 0, []byte{224, 225, 226, 227, 228, 229, 230, 231, 232}); ok {
+		if got, ok := c.get(nil, s.Options, []byte{224, 225, 226, 227, 228, 229, 230, 231, 232}); ok {
 			t.Fatalf("a block of %d bytes", len(got))
 		}
-	}
-	if got, ok := c.block(nil, 0, []byte{1, 3}); !ok || len(got) != 0 {
-		t.Errorf("of no set: % x, %v", got, ok)
 	}
 }
 

@@ -22,6 +22,7 @@ type Handler struct {
 	source *atomic.Pointer[policy.Policy]
 
 	policy   *policy.Policy // in force for this batch
+	large    bool           // it is (policy.Large)
 	now      lease.Time
 	pressure worker.Pressure
 	ipID     uint16 // IPv4 identification of the next reply
@@ -45,9 +46,10 @@ var _ worker.Handler = (*Handler)(nil)
 func New(server *exchange.Server, source *atomic.Pointer[policy.Policy]) *Handler {
 	h := &Handler{server: server, source: source}
 	h.parsed = &h.alone
-	h.alone.query.Room = &h.room
+	furnish := func(q *exchange.Query) { q.Room, q.Unmerged = &h.room, true }
+	furnish(&h.alone.query)
 	for i := range h.ahead.parsed {
-		h.ahead.parsed[i].query.Room = &h.room
+		furnish(&h.ahead.parsed[i].query)
 	}
 	h.cache.init()
 	return h
@@ -57,8 +59,12 @@ func New(server *exchange.Server, source *atomic.Pointer[policy.Policy]) *Handle
 func (h *Handler) Begin(now time.Time, p worker.Pressure) {
 	if in := h.source.Load(); in != h.policy {
 		h.policy = in
-		// The old policy's option sets must not be kept alive.
+		h.large = in.Large()
 		h.cache.reset()
+		// The old policy must not be kept alive.
+		for i := range h.ahead.parsed {
+			h.ahead.parsed[i].query.Forget()
+		}
 	}
 	h.now = lease.Time(now.Unix())
 	h.pressure = p

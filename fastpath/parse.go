@@ -22,7 +22,13 @@ type parsed struct {
 	layers  eth.Layers
 	options dhcp4.Options
 
-	six       parsed6
+	six parsed6
+
+	// hash is the cache's of what will be asked for it, where that can be told: if the
+	// answer's options are those with the ID hashOf (0: it cannot).
+	hash   uint64
+	hashOf uint32
+
 	query     exchange.Query
 	seldom    bool // the last query here had options of askSeldom
 	relayPort bool // sub-option 19: answer to the relay's source port (RFC 8357)
@@ -114,6 +120,8 @@ func (p *parsed) unwanted(why frame.Reason) frame.Reason {
 // again for every packet.
 func (p *parsed) ask(f *frame.Frame) {
 	q, o, l, m := &p.query, &p.options, &p.layers, p.msg
+	q.Forget()
+	p.hashOf = 0
 	q.Type = p.typ
 	q.HType = m.HType()
 	q.Hops = m.Hops()

@@ -4,8 +4,6 @@ package fastpath
 
 import (
 	"xdhcp/engine/frame"
-	"xdhcp/engine/lease"
-	"xdhcp/engine/policy"
 )
 
 // stride is how many frames are parsed ahead: enough that their waits for memory
@@ -14,18 +12,18 @@ const stride = 16
 
 // lookAhead is what is known of the next frames of a batch.
 //
-// With a million leases a message costs less work than waiting for its client's
-// record, which is in no cache. Frames whose order is announced are therefore
-// parsed some at a time, and the lease table is told about each, so that it has
-// their records fetched while the others are parsed (lease.Table.Expect). It is
-// a hint and nothing else: verdicts and replies are the same without it.
+// With a million leases, or thousands of subnets, a message costs less work than waiting
+// for what concerns its client, which is in no cache. Frames whose order is announced are
+// therefore looked at some at a time, one step for each of them before the next step
+// (exchange.Server.Locate tells which), so that what a step needs was fetched while the
+// step before it was done for the others. Verdicts and replies are the same without it.
 type lookAhead struct {
 	frames  []frame.Frame // announced and not parsed
 	parsed  [stride]parsed
-	hints   [stride]lease.Hint
-	n, next int                       // of parsed: how many, and which comes next
-	nobody  lease.Client              // for a look at an address alone
-	id      [policy.IdentityRoom]byte // room for a client's identity
+	n, next int // of parsed: how many, and which comes next
+
+	// places in parsed of those that are worth it
+	of [stride]uint8
 }
 
 func (l *lookAhead) drop() { l.frames, l.n, l.next = nil, 0, 0 }
@@ -56,12 +54,13 @@ func (h *Handler) take(f *frame.Frame) {
 	h.parse(f)
 }
 
-// look parses the next frames and tells the lease table about their clients.
+// look parses the next frames and looks up what can be told without the leases.
 func (h *Handler) look() {
-	l, table := &h.ahead, h.server.Table
+	l, server := &h.ahead, h.server
 	fs := l.frames[:min(len(l.frames), stride)]
 	l.frames = l.frames[len(fs):]
-	hints := l.hints[:0]
+	l.n, l.next = len(fs), 0
+	of := l.of[:0]
 	for i := range fs {
 		h.parsed = &l.parsed[i]
 		h.parse(&fs[i])
@@ -71,44 +70,40 @@ func (h *Handler) look() {
 			if shed6(h.pressure, h.parsed.six.msg.Type()) == frame.OK {
 				h.six.expect(&fs[i], h.parsed)
 			}
-		case h.shed() != frame.OK:
-		case h.names() != 0:
-			table.Expect(0, &l.nobody, h.names())
-		default:
-			if scope, ok := h.scope(); ok {
-				hints = append(hints, table.Expect(scope, &h.query.Client, 0))
+		case h.shed() == frame.OK:
+			if h.large {
+				server.Locate(h.policy, &h.query)
+			} else {
+				server.Glance(h.policy, &h.query)
 			}
+			of = append(of, uint8(i))
 		}
 	}
-	for _, hint := range hints {
-		table.Fetch(hint)
-	}
 	h.six.fetch()
-	l.n, l.next = len(fs), 0
-}
-
-// names is the address that the message is about, if it says so: in option 50
-// or in ciaddr. The table finds it without knowing the client.
-func (h *Handler) names() lease.IP4 {
-	if q := &h.query; q.Requested != 0 {
-		return q.Requested
+	if !h.large {
+		for _, at := range of {
+			server.Fetch(&l.parsed[at].query)
+		}
+		return
 	}
-	return h.query.Ciaddr
-}
-
-// scope is where exchange will look for the client, who is identified.
-func (h *Handler) scope() (lease.ScopeID, bool) {
-	q := &h.query
-	h.policy.Identity.Identify(&q.Client, h.ahead.id[:])
-	s := h.policy.Select(&policy.Selector{
-		Port: q.Port, NTags: q.NTags, VLAN: q.VLAN,
-		LinkSelection: q.LinkSelection, SubnetSelection: q.SubnetSelection, Giaddr: q.Giaddr,
-	})
-	if s == nil {
-		return 0, false
+	for _, at := range of {
+		server.Expect(&l.parsed[at].query)
 	}
-	if s.Identity != h.policy.Identity {
-		s.Identity.Identify(&q.Client, h.ahead.id[:])
+	for _, at := range of {
+		server.Seek(&l.parsed[at].query)
 	}
-	return s.Scope, true
+	for _, at := range of {
+		p := &l.parsed[at]
+		var ask ask
+		if ask.set, ask.classes = server.Recognize(h.policy, &p.query); ask.set != nil {
+			ask.prl = p.query.PRL
+			p.hash, p.hashOf = h.cache.hash(&ask), ask.set.ID()
+			h.cache.expect(p.hash)
+		}
+	}
+	for _, at := range of {
+		if p := &l.parsed[at]; p.hashOf != 0 {
+			h.cache.fetch(p.hash)
+		}
+	}
 }

@@ -5,11 +5,13 @@ package fastpath
 import (
 	"bytes"
 	"maps"
+	"net/netip"
 	"slices"
 	"testing"
 
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease"
+	"xdhcp/engine/policy"
 	"xdhcp/engine/worker"
 )
 
@@ -35,6 +37,23 @@ func batchOf(t testing.TB, n int) []frame.Frame {
 	return fs
 }
 
+// classSpec is spec with classes that some of the frames are in.
+func classSpec() policy.Spec {
+	s := spec()
+	for i, m := range []policy.Match{
+		{By: policy.MatchMAC, Value: clientMAC[:5], Prefix: true},
+		{By: policy.MatchVendorClass, Value: []byte("MSFT"), Prefix: true},
+		{By: policy.MatchRelay, Net: netip.MustParsePrefix("10.1.0.0/16")},
+		{By: policy.MatchKnown},
+	} {
+		s.Classes = append(s.Classes, policy.ClassSpec{
+			Name: string(rune('a' + i)), Match: &m,
+			Options: []policy.Option{{Code: 15, Data: []byte{byte('a' + i)}}, {Code: 66, Data: []byte("boot")}},
+		})
+	}
+	return s
+}
+
 // Whether a batch is announced or not, whole or in part, in its order or not:
 // the verdicts and the bytes are the same.
 func TestPrepareChangesNothing(t *testing.T) {
@@ -45,9 +64,9 @@ func TestPrepareChangesNothing(t *testing.T) {
 		wait lease.Ticket
 		data string
 	}
-	run := func(announce func(r *rig, fs []frame.Frame)) (out []result) {
-		sp := spec()
-		r := newRig(t, sp)
+	run := func(large bool, announce func(r *rig, fs []frame.Frame)) (out []result) {
+		r := newRig(t, classSpec())
+		r.h.large = large
 		fs := batchOf(t, n)
 		announce(r, fs)
 		for i := range fs {
@@ -56,7 +75,7 @@ func TestPrepareChangesNothing(t *testing.T) {
 		}
 		return out
 	}
-	want := run(func(*rig, []frame.Frame) {})
+	want := run(false, func(*rig, []frame.Frame) {})
 	for name, announce := range map[string]func(r *rig, fs []frame.Frame){
 		"all":       func(r *rig, fs []frame.Frame) { r.h.Prepare(fs) },
 		"some":      func(r *rig, fs []frame.Frame) { r.h.Prepare(fs[:21]) },
@@ -72,17 +91,26 @@ func TestPrepareChangesNothing(t *testing.T) {
 			r.h.Begin(start, worker.Calm)
 		},
 	} {
-		got := run(announce)
-		for i := range want {
-			if got[i] != want[i] {
-				t.Errorf("%s: frame %d: %v, %v, %x; want %v, %v, %x", name, i, got[i].v, got[i].why, got[i].wait, want[i].v, want[i].why, want[i].wait)
+		for _, large := range []bool{false, true} {
+			got := run(large, announce)
+			for i := range want {
+				if got[i] != want[i] {
+					t.Errorf("%s, large %v: frame %d: %v, %v, %x; want %v, %v, %x", name, large, i, got[i].v, got[i].why, got[i].wait, want[i].v, want[i].why, want[i].wait)
+				}
 			}
 		}
 	}
 }
 
 func TestPrepareDoesNotAllocate(t *testing.T) {
-	r := newRig(t, spec())
+	for _, large := range []bool{false, true} {
+		r := newRig(t, classSpec())
+		r.h.large = large
+		prepareDoesNotAllocate(t, r)
+	}
+}
+
+func prepareDoesNotAllocate(t *testing.T, r *rig) {
 	fs := batchOf(t, worker.BatchSize)
 	in := make([][]byte, len(fs))
 	for i := range fs {

@@ -31,15 +31,17 @@ func (h *Handler) encode(f *frame.Frame) frame.Reason {
 
 	var block []byte
 	if a.Options != nil {
-		var salt uint32
-		if a.Subnet != nil {
-			salt = uint32(a.Subnet.Base)
-		}
+		var ask ask
+		ask.set, ask.classes, ask.prl = a.Options, a.Classes, q.PRL
 		var ok bool
 		if a.Own == nil {
-			block, ok = h.cache.block(a.Options, salt, q.PRL)
+			hash := h.hash
+			if a.Options.ID() != h.hashOf {
+				hash = h.cache.hash(&ask)
+			}
+			block, ok = h.cache.block(h.policy, &ask, hash)
 		} else {
-			block, ok = h.cache.assemble(a.Options, q.PRL, a.Own)
+			block, ok = h.cache.assemble(ask.merged(h.policy), q.PRL, a.Own)
 		}
 		if !ok {
 			return frame.PuntNoFit

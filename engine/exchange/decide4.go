@@ -31,7 +31,8 @@ type decision struct {
 	// serverID and source are who we are on that link.
 	serverID, source lease.IP4
 	res              *policy.Reservation
-	flex             []byte // value of the policy's FlexID
+	in               *policy.ClassSet // the client's classes
+	flex             []byte           // value of the policy's FlexID
 	req              lease.Request
 	// override is the relay agent's server identifier (RFC 5107), from this
 	// message or, where no relay agent saw it, from the last one that it did.
@@ -52,7 +53,14 @@ type decision struct {
 func (s *Server) Decide4(p *policy.Policy, q *Query, now lease.Time, b *lease.Batch, a *Answer) {
 	q.furnish()
 	*a = Answer{}
-	d := decision{Server: s, p: p, q: q, now: now, b: b, a: a, override: q.ServerOverride}
+	var d decision
+	d.Server, d.p, d.q, d.now, d.b, d.a, d.override = s, p, q, now, b, a, q.ServerOverride
+	d.decide()
+	q.Forget()
+}
+
+func (d *decision) decide() {
+	p, q := d.p, d.q
 	switch q.Type {
 	case Discover, Request, Decline, Release, Inform, Bootp, LeaseQuery:
 	case Offer, Ack, Nak:
@@ -123,14 +131,7 @@ func (d *decision) silent(why frame.Reason) { d.a.Reason = why }
 
 func (d *decision) failed() bool { return d.Failed != nil && d.Failed() }
 
-// direct says whether the client sent the message to us and to nobody else. The
-// relay agent of RFC 5107 is us in the client's eyes.
-func (d *decision) direct() bool {
-	if d.q.Giaddr != 0 {
-		return d.q.ServerOverride != 0
-	}
-	return d.q.Dst != 0 && d.p.Ours(d.q.Dst)
-}
+func (d *decision) direct() bool { return d.q.direct(d.p) }
 
 // ours says whether option 54 names this server (RFC 2131 §4.1; RFC 5107 §4: or
 // what the relay agent says that we are called).
@@ -141,14 +142,11 @@ func (d *decision) ours() bool {
 // locate finds the subnet of the client's link; false: none, and d is silent.
 func (d *decision) locate() bool {
 	q := d.q
-	sel := policy.Selector{
-		Port: q.Port, NTags: q.NTags, VLAN: q.VLAN,
-		LinkSelection: q.LinkSelection, SubnetSelection: q.SubnetSelection, Giaddr: q.Giaddr,
+	if q.look.by == d.p {
+		d.subnet = q.look.subnet
+	} else {
+		d.subnet = q.link(d.p)
 	}
-	if d.direct() {
-		sel.Ciaddr = q.Ciaddr
-	}
-	d.subnet = d.p.Select(&sel)
 	if d.subnet == nil {
 		d.silent(frame.NoSubnet)
 		return false
@@ -180,8 +178,17 @@ func (d *decision) prepare() {
 	d.req.Client = d.q.Client
 	d.req.Scope = d.subnet.Scope
 	d.req.Layout = d.p.Layout.Generation
-	d.reservation()
+	if !d.known() {
+		d.reservation()
+		return
+	}
+	if d.res = d.q.look.res; d.res != nil {
+		d.req.Reserved = d.res.Addr
+	}
 }
+
+// known says whether the client was recognized before.
+func (d *decision) known() bool { return d.q.look.by == d.p && d.q.look.recognized }
 
 // reservation looks for what is configured for the client.
 func (d *decision) reservation() {
@@ -234,7 +241,7 @@ func (d *decision) discover() {
 		d.silent(frame.Filtered)
 		return
 	}
-	times := d.p.Times(at, addr, &d.q.class.In)
+	times := d.p.Times(at, addr, d.in)
 	valid := times.For(d.q.WantTime, d.q.HasTime)
 	d.a.Yiaddr = addr
 	if d.q.RapidCommit && d.subnet.RapidCommit {

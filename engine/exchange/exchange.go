@@ -86,9 +86,15 @@ type Query struct {
 	// has changed.
 	Options policy.Packet
 
+	// Unmerged is set by a codec that has a cache by Answer.Options and Answer.Classes, and
+	// so mostly does not need what they are together.
+	Unmerged bool
+
 	// Client is what identifies the client. The codec fills HType, HW, ClientID,
 	// Relay and Host; Decide4 fills Kind and ID by the policy's rule.
 	Client lease.Client
+
+	look look
 
 	// Room is where a decision works, and what the Answer points into. Queries that
 	// are decided one after the other may share one. nil: the first decision makes one.
@@ -159,6 +165,10 @@ type Answer struct {
 	Boot *policy.Boot
 	// Options is the merged set to select from (OptionSet.Select); nil for NAK.
 	Options *policy.OptionSet
+	// Classes is set only where the Query is Unmerged: Options is then as a client in no
+	// class gets it, and for one in Classes it is Policy.ForClasses. It points into the
+	// Query.
+	Classes *policy.ClassSet
 	// Only, where it is set, are the codes of Options that may be sent.
 	Only *CodeSet
 	// Lease is set in an answer about somebody else's lease: the header's htype,

@@ -60,7 +60,7 @@ func (d *decision) within(addr lease.IP4) bool {
 
 // limitKeys are what a lease of addr counts for.
 func (d *decision) limitKeys(addr lease.IP4) []policy.LimitKey {
-	return d.p.LimitKeys(&d.req.Client, d.p.SubnetOf(addr), &d.q.class.In, &d.q.keys)
+	return d.p.LimitKeys(&d.req.Client, d.p.SubnetOf(addr), d.in, &d.q.keys)
 }
 
 // current is the address that the client has a lease of, if it is another one: the

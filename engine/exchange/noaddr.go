@@ -20,7 +20,7 @@ func (d *decision) v6only(options *policy.OptionSet) bool {
 	if bytes.IndexByte(d.q.PRL, optV6Only) < 0 {
 		return false
 	}
-	_, ok := d.p.ForClasses(d.res.Options(options), &d.q.class.In).Get(optV6Only)
+	_, ok := d.p.ForClasses(d.res.Options(options), d.in).Get(optV6Only)
 	return ok
 }
 
@@ -37,7 +37,7 @@ func (d *decision) v6only(options *policy.OptionSet) bool {
 func (d *decision) noAddress(at *policy.Subnet, options *policy.OptionSet) bool {
 	q := d.q
 	v6only := d.v6only(options)
-	value, ok := d.p.ForClasses(d.res.Options(options), &q.class.In).Get(optAutoConfigure)
+	value, ok := d.p.ForClasses(d.res.Options(options), d.in).Get(optAutoConfigure)
 	forbidden := len(q.AutoConf) == 1 && ok && len(value) == 1 && value[0] == 0
 	if !v6only && !forbidden {
 		return false

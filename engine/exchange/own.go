@@ -107,12 +107,20 @@ func (d *decision) names(options *policy.OptionSet, addr lease.IP4) policy.Names
 	return n
 }
 
+// merged is the answer's options, whatever the codec wants to be told of them.
+func (d *decision) merged() *policy.OptionSet {
+	if d.a.Classes != nil {
+		return d.p.ForClasses(d.a.Options, d.a.Classes)
+	}
+	return d.a.Options
+}
+
 // hostName answers option 12, unless option 81 has been answered.
 func (d *decision) hostName(at *policy.Subnet) {
 	if !d.p.EchoHostName {
 		return
 	}
-	n := d.names(d.a.Options, d.a.Yiaddr)
+	n := d.names(d.merged(), d.a.Yiaddr)
 	switch name := at.FQDN.HostName(&n, &d.q.name); {
 	case d.a.Own.Has(optFQDN):
 		if n.Reserved != nil {
@@ -128,7 +136,7 @@ func (d *decision) fqdn(at *policy.Subnet) {
 	if len(d.q.FQDN) == 0 {
 		return
 	}
-	n := d.names(d.a.Options, d.a.Yiaddr)
+	n := d.names(d.merged(), d.a.Yiaddr)
 	if v := at.FQDN.Answer(&n, &d.q.fqdn, &d.q.name); v != nil {
 		d.own(optFQDN, v)
 	}
@@ -141,7 +149,7 @@ func (d *decision) name(at *policy.Subnet, options *policy.OptionSet, addr lease
 		return
 	}
 	if d.res != nil {
-		options = d.p.ForClasses(d.res.Options(options), &d.q.class.In)
+		options = d.p.ForClasses(d.res.Options(options), d.in)
 	}
 	n := d.names(options, addr)
 	d.req.Client.Host = at.FQDN.Record(&n, &d.q.host, &d.q.name)

@@ -19,8 +19,13 @@ func (d *decision) answer(typ uint8, at *policy.Subnet, options *policy.OptionSe
 	a.Reason = frame.OK
 	a.Flags = q.Flags
 	a.Subnet = at
-	a.Boot = d.p.Boot(at, d.res, &q.class.In, &q.boot)
-	a.Options = d.p.ForClasses(d.res.Options(options), &q.class.In)
+	a.Boot = d.p.Boot(at, d.res, d.in, &q.boot)
+	a.Options = d.res.Options(options)
+	if q.Unmerged {
+		a.Classes = d.in
+	} else {
+		a.Options = d.p.ForClasses(a.Options, d.in)
+	}
 	// RFC 3011 §2: "Servers configured to support this option MUST return an
 	// identical copy of the option to any client that sends it".
 	a.EchoSubnetSelection = q.SubnetSelection != 0 && d.p.SubnetSelection

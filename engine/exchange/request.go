@@ -162,6 +162,7 @@ func (d *decision) recall(addr lease.IP4) (mine bool) {
 	}
 	if q.Giaddr == 0 && len(c.Relay) == 0 && len(e.Relay) != 0 && e.HType == c.HType && bytes.Equal(e.HW, c.HW) {
 		c.Relay = e.Relay
+		q.Forget() // it did not know this
 		d.identifyIn(d.p.SubnetOf(addr), c)
 		if d.subnet != nil {
 			d.reservation()
@@ -205,7 +206,7 @@ func (d *decision) bind(addr lease.IP4) {
 		}
 		d.req.Reserved = 0
 	}
-	times := d.p.Times(at, addr, &d.q.class.In)
+	times := d.p.Times(at, addr, d.in)
 	valid := times.For(d.q.WantTime, d.q.HasTime)
 	d.name(at, options, addr)
 	out, g := d.commit(addr, valid)

@@ -23,7 +23,9 @@ type builder struct {
 	subs      []subnetBuild // one per Policy.Subnets
 	poolNames map[poolName]int
 	reserved  map[lease.IP4]bool
-	sets      int // option sets so far
+	sets      int                    // option sets so far
+	classSets map[ClassSet]*ClassSet // those that shared has returned
+	inner     []*Subnet              // by address, for foreign
 	fqdns     map[*FQDNSpec]*FQDN
 }
 
@@ -54,6 +56,7 @@ func Build(spec Spec) (*Policy, error) {
 		ports:     map[string]uint16{},
 		poolNames: map[poolName]int{},
 		reserved:  map[lease.IP4]bool{},
+		classSets: map[ClassSet]*ClassSet{},
 	}
 	b.p.Layout.Generation = generation.Add(1)
 	if spec.Identity > IdentityCircuitRemote {
@@ -66,7 +69,7 @@ func Build(spec Spec) (*Policy, error) {
 	b.addScopes()
 	b.addLimits()
 	if len(b.errs) == 0 {
-		b.p.prefixes = flatten(b.p.Subnets)
+		b.p.prefixes = newPrefixes(b.p.Subnets)
 		b.addLinks()
 		b.addPools()
 	}
@@ -191,15 +194,17 @@ func (b *builder) addSubnet(s *SubnetSpec, n *NetworkSpec, seen map[netip.Prefix
 	}
 	b.checkOptions(name, s.Options)
 	boot := b.boot(name, s.NextServer, s.ServerName, s.BootFile)
+	if boot == nil {
+		boot = &noBoot
+	}
 	sc := &p.Scopes[len(p.Scopes)-1]
 	index := len(p.Subnets)
 	mask := lease.IP4(uint64(lease.Infinite) << (32 - s.Prefix.Bits()))
 	p.Subnets = append(p.Subnets, Subnet{
 		ID: s.ID, Base: ip4(s.Prefix.Addr()), Mask: mask, Bits: uint8(s.Prefix.Bits()),
-		Times: times, ServerID: ip4(s.ServerID),
-		NextServer: boot.NextServer, ServerName: boot.ServerName, BootFile: boot.BootFile, Boot: boot,
+		Times: times, ServerID: ip4(s.ServerID), Boot: boot,
 		Authoritative: b.spec.Authoritative, RapidCommit: s.RapidCommit, VSS: s.VSS, FQDN: b.fqdn(s.FQDN),
-		scope: sc,
+		scope: sc, reserved: &p.reserved, lone: n == nil || len(n.Subnets) == 1,
 	})
 	sub := &p.Subnets[index]
 	if sub.Records = b.spec.FQDN.Record; s.FQDN != nil {
@@ -234,15 +239,22 @@ func or(v *bool, other bool) bool {
 	return other
 }
 
-// boot checks boot parameters.
-func (b *builder) boot(where string, next netip.Addr, server, file string) Boot {
+// noBoot is that of all subnets without boot parameters.
+var noBoot Boot
+
+// boot checks boot parameters; nil: none are given.
+func (b *builder) boot(where string, next netip.Addr, server, file string) *Boot {
 	if len(server) > 63 {
 		b.fail("%s: the server name has more than 63 bytes", where)
 	}
 	if len(file) > 127 {
 		b.fail("%s: the boot file name has more than 127 bytes", where)
 	}
-	return Boot{ip4(next), []byte(server), []byte(file)}
+	boot := &Boot{ip4(next), []byte(server), []byte(file)}
+	if boot.empty() {
+		return nil
+	}
+	return boot
 }
 
 // defaults fills in what is left open and checks the rest.
@@ -273,7 +285,7 @@ func (b *builder) nameScopes() {
 	var hashed []int
 	for i := range p.Scopes {
 		sc := &p.Scopes[i]
-		if i < len(b.spec.Networks) || !sc.lone() || sc.subnets[0].Bits == 32 {
+		if i < len(b.spec.Networks) || len(sc.subnets) != 1 || sc.subnets[0].Bits == 32 {
 			hashed = append(hashed, i)
 			continue
 		}

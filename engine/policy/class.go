@@ -22,7 +22,7 @@ type classes struct {
 type classRule struct {
 	options []Option
 	times   *Times
-	boot    Boot
+	boot    *Boot // nil: none
 }
 
 // addClasses compiles classes and filters.
@@ -72,7 +72,7 @@ func (b *builder) addClass(c *classes, i int) {
 		c.times.Add(i)
 		c.effects.Add(i)
 	}
-	if !rule.boot.empty() {
+	if rule.boot != nil {
 		c.boot.Add(i)
 		c.effects.Add(i)
 	}
@@ -103,6 +103,17 @@ func (b *builder) classSet(where string, names []string) (s ClassSet) {
 		}
 	}
 	return s
+}
+
+// shared is one place for all sets of the same classes: there are few, and what is
+// looked at by all messages is in the processor's cache.
+func (b *builder) shared(s ClassSet) *ClassSet {
+	p := b.classSets[s]
+	if p == nil {
+		p = &s
+		b.classSets[s] = p
+	}
+	return p
 }
 
 func (b *builder) classNumber(where, name string) (int, bool) {

@@ -83,7 +83,7 @@ func TestEveryMatcher(t *testing.T) {
 	p := mustBuild(t, spec)
 	none := &lease.Client{HType: 1, HW: []byte{4}}
 	line := relayed("\x01", "ge-0/1", "\x02", "olt7", "\x06", "alice", "\x0c", "\x00\x02id")
-	told := &Reservation{}
+	told := &Reservation{classes: &ClassSet{}}
 	told.classes.Add(p.Class("told"))
 	for _, c := range []struct {
 		what string
@@ -113,7 +113,7 @@ func TestEveryMatcher(t *testing.T) {
 		{"interface", Facts{Client: none, Port: 1}, "eth1"},
 		{"VLAN", Facts{Client: none, Port: 1, NTags: 1, VLAN: [2]uint16{5}}, "eth1 eth1.5"},
 		{"two VLANs", Facts{Client: none, NTags: 2, VLAN: [2]uint16{5, 6}}, "any.5.6"},
-		{"a reservation", Facts{Client: none, Reservation: &Reservation{}}, "known"},
+		{"a reservation", Facts{Client: none, Reservation: &Reservation{classes: &ClassSet{}}}, "known"},
 		{"a reservation with a class", Facts{Client: none, Reservation: told}, "known told"},
 	} {
 		var m Membership
@@ -178,12 +178,12 @@ func TestAClassOfAReservationCountsInOthers(t *testing.T) {
 		{Name: "staff"},
 		one("guest", combine(MatchNot, Match{By: MatchClass, Name: "staff"})),
 	}})
-	r := &Reservation{}
+	r := &Reservation{classes: &ClassSet{}}
 	r.classes.Add(p.Class("staff"))
 	for _, c := range []struct {
 		r     *Reservation
 		guest bool
-	}{{nil, true}, {&Reservation{}, true}, {r, false}} {
+	}{{nil, true}, {&Reservation{classes: &ClassSet{}}, true}, {r, false}} {
 		if m := members(p, Facts{Reservation: c.r}); m.In.Has(p.Class("guest")) != c.guest {
 			t.Errorf("reservation %v: guest is %v", c.r, !c.guest)
 		}

@@ -17,6 +17,8 @@ type classCompiler struct {
 	where string
 	nodes int
 	path  []string // of the classes that refer to each other, to here
+
+	values map[valueKey]uint16
 }
 
 // add compiles class i.
@@ -134,7 +136,7 @@ func (x *classCompiler) member(name string) node {
 		return node{by: MatchAny}
 	}
 	a, _ := x.atom(fmt.Sprintf("assigned %d", i))
-	x.c.assigned[i] = []uint16{a}
+	x.c.assigned[i] = int(a)
 	n := node{by: MatchAny, of: []node{{atom: a}}}
 	if m := x.Classes[i].Match; m != nil {
 		x.path = append(x.path, name)
@@ -184,10 +186,23 @@ func (x *classCompiler) leaf(m *Match) node {
 		return node{by: MatchAny}
 	}
 	a, fresh := x.atom(fmt.Sprintf("%d %v %x", by, m.Prefix, value))
-	if fresh {
-		c.tables[by].put(string(value), m.Prefix, a)
+	switch {
+	case !fresh:
+	case m.Prefix:
+		x.put(by, beginning, value, a)
+		if n := len(value); !slices.Contains(c.lengths[by], n) {
+			c.lengths[by] = append(c.lengths[by], n)
+		}
+	default:
+		x.put(by, whole, value, a)
+		c.wholes |= 1 << by
 	}
 	return node{atom: a}
+}
+
+// put notes that a value makes an atom true.
+func (x *classCompiler) put(by MatchBy, form uint8, value []byte, a uint16) {
+	x.values[valueKey{by, form, string(value)}] = a
 }
 
 // other is the atom of a condition on something else than a string of bytes.
@@ -198,7 +213,7 @@ func (x *classCompiler) other(m *Match) node {
 	switch m.By {
 	case MatchKnown:
 		if a, fresh = x.atom("known"); fresh {
-			c.known = []uint16{a}
+			c.known = int(a)
 		}
 	case MatchRelay:
 		n := m.Net.Masked()
@@ -207,21 +222,15 @@ func (x *classCompiler) other(m *Match) node {
 			return node{by: MatchAny}
 		}
 		if a, fresh = x.atom("relay " + n.String()); fresh {
-			if c.nets == nil {
-				c.nets = map[netKey][]uint16{}
-			}
-			key := netKeyOf(n)
-			c.nets[key] = []uint16{a}
-			if !slices.Contains(c.netBits, key.bits) {
-				c.netBits = append(c.netBits, key.bits)
+			value, bits := netValueOf(n)
+			x.put(MatchRelay, bits, value[:], a)
+			if !slices.Contains(c.netBits, bits) {
+				c.netBits = append(c.netBits, bits)
 			}
 		}
 	case MatchArch:
 		if a, fresh = x.atom(fmt.Sprintf("arch %d", m.Number)); fresh {
-			if c.arch == nil {
-				c.arch = map[uint16][]uint16{}
-			}
-			c.arch[m.Number] = []uint16{a}
+			x.put(MatchArch, whole, binary.BigEndian.AppendUint16(nil, m.Number), a)
 		}
 	case MatchLink:
 		l := m.Link
@@ -233,12 +242,9 @@ func (x *classCompiler) other(m *Match) node {
 			x.fail("%s: no such link: interface %s, VLAN %d, %d", x.where, l.Port, l.Outer, l.Inner)
 			return node{by: MatchAny}
 		}
-		key := linkKey(port, l.Outer, l.Inner)
-		if a, fresh = x.atom(fmt.Sprintf("link %x", key)); fresh {
-			if c.links == nil {
-				c.links = map[uint64][]uint16{}
-			}
-			c.links[key] = []uint16{a}
+		link := linkValue(port, l.Outer, l.Inner)
+		if a, fresh = x.atom(fmt.Sprintf("link %x", link)); fresh {
+			x.put(MatchLink, whole, link[:], a)
 		}
 	}
 	return node{atom: a}

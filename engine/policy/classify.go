@@ -78,7 +78,7 @@ func (p *Policy) Classify(f *Facts, m *Membership) {
 		c.SeeLink(f.Port, f.NTags, f.VLAN, m)
 	}
 	if r := f.Reservation; r != nil {
-		c.SeeReservation(&r.classes, m)
+		c.SeeReservation(r.classes, m)
 	}
 	c.Run(m)
 	if f.Packet != nil && !m.Open.Empty() {

@@ -12,6 +12,9 @@ const classWords = 8
 // A ClassSet is a set of classes; a class's number is its place in the Spec.
 type ClassSet [classWords]uint64
 
+// noClasses is the empty set, for whoever has to point to one.
+var noClasses ClassSet
+
 // Has says whether class i is in the set.
 func (s *ClassSet) Has(i int) bool { return s[i>>6&(classWords-1)]>>(i&63)&1 != 0 }
 

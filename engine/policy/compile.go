@@ -100,14 +100,21 @@ func (b *builder) compile(from *layers) *OptionSet {
 	o := b.p.merge(from, &ClassSet{})
 	kept := *from
 	o.from = &kept
+	var classes ClassSet
 	if c := b.p.classes; c != nil {
-		o.classes = c.options
+		classes = c.options
 		for _, layer := range from {
 			for _, opt := range layer {
 				if i, ok := c.names[opt.Class]; ok {
-					o.classes.Add(i)
+					classes.Add(i)
 				}
 			}
+		}
+	}
+	o.classes = b.shared(classes)
+	for i, w := range classes {
+		if w != 0 {
+			o.words = uint8(i + 1)
 		}
 	}
 	b.sets++
@@ -170,7 +177,7 @@ func (p *Policy) merge(from *layers, in *ClassSet) *OptionSet {
 			win[code] = nil
 		}
 	}
-	o := &OptionSet{}
+	o := &OptionSet{classes: &noClasses}
 	if win[optRoutes] != nil && win[optMSRoutes] == nil && !never.has(optMSRoutes) {
 		// [MS-DHCPE] §2.2.8: 249 has the format of 121.
 		win[optMSRoutes] = &Option{Code: optMSRoutes, Data: win[optRoutes].Data}

@@ -9,83 +9,8 @@ import (
 	"xdhcp/engine/lease"
 )
 
-// segments maps every address to the longest of a set of prefixes. The prefixes
-// may nest; they are flattened into the places where the answer changes:
-//
-//	prefixes  10.0.0.0/8 = 0, 10.1.0.0/16 = 1
-//	starts    0.0.0.0  10.0.0.0  10.1.0.0  10.2.0.0  11.0.0.0
-//	subnet         -1         0         1         0        -1
-type segments struct {
-	starts []lease.IP4
-	subnet []int32
-}
-
-// find is the index of the subnet that holds a, or -1: one binary search.
-func (s *segments) find(a lease.IP4) int32 {
-	// The segment is the last one that starts at or before a; starts[0] is 0.
-	lo, n := 0, len(s.starts)
-	for n > 1 {
-		half := n / 2
-		if s.starts[lo+half] <= a {
-			lo += half
-		}
-		n -= half
-	}
-	if n == 0 {
-		return -1
-	}
-	return s.subnet[lo]
-}
-
-// flatten builds segments. No prefix occurs twice.
-func flatten(subnets []Subnet) segments {
-	order := make([]int32, len(subnets))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(a, b int32) int {
-		x, y := &subnets[a], &subnets[b]
-		return cmp.Or(cmp.Compare(x.Base, y.Base), cmp.Compare(x.Bits, y.Bits))
-	})
-	s := segments{starts: []lease.IP4{0}, subnet: []int32{-1}}
-	put := func(at lease.IP4, subnet int32) {
-		if last := len(s.starts) - 1; s.starts[last] == at {
-			s.subnet[last] = subnet
-			return
-		}
-		s.starts = append(s.starts, at)
-		s.subnet = append(s.subnet, subnet)
-	}
-	var open []int32 // the prefixes that hold the place we are at, outermost first
-	leave := func() {
-		end := subnets[open[len(open)-1]].last()
-		open = open[:len(open)-1]
-		if end == 1<<32-1 {
-			return
-		}
-		outer := int32(-1)
-		if len(open) > 0 {
-			outer = open[len(open)-1]
-		}
-		put(end+1, outer)
-	}
-	for _, i := range order {
-		for len(open) > 0 && subnets[open[len(open)-1]].last() < subnets[i].Base {
-			leave()
-		}
-		put(subnets[i].Base, i)
-		open = append(open, i)
-	}
-	for len(open) > 0 {
-		leave()
-	}
-	return s
-}
-
 // Holds says whether a lies in the subnet's prefix.
 func (s *Subnet) Holds(a lease.IP4) bool { return a&s.Mask == s.Base }
-
-func (s *Subnet) last() lease.IP4 { return s.Base | ^s.Mask }
 
 // A link is a VLAN of a port whose clients are on a subnet.
 type link struct {
@@ -238,10 +163,10 @@ type poolRange struct {
 // and whether a is in a pool, where clients without a reservation may have it.
 // The subnet is nil if the scope does not hold a.
 func (s *Subnet) Place(a lease.IP4) (at *Subnet, options *OptionSet, inPool bool) {
-	if r := s.scope.rangeOf(a); r != nil {
+	if r := rangeOf(s.ranges, a); r != nil {
 		return r.subnet, r.options, true
 	}
-	if s.Holds(a) && s.scope.lone() {
+	if s.Holds(a) && s.lone {
 		return s, s.Options, false
 	}
 	for _, other := range s.scope.subnets {
@@ -255,21 +180,20 @@ func (s *Subnet) Place(a lease.IP4) (at *Subnet, options *OptionSet, inPool bool
 	return at, at.Options, false
 }
 
-func (sc *Scope) lone() bool { return len(sc.subnets) == 1 }
-
-func (sc *Scope) rangeOf(a lease.IP4) *poolRange {
-	lo, n := 0, len(sc.ranges)
+// rangeOf is the one of ranges that holds a, or nil.
+func rangeOf(ranges []poolRange, a lease.IP4) *poolRange {
+	lo, n := 0, len(ranges)
 	if n == 0 {
 		return nil
 	}
 	for n > 1 {
 		half := n / 2
-		if sc.ranges[lo+half].first <= a {
+		if ranges[lo+half].first <= a {
 			lo += half
 		}
 		n -= half
 	}
-	if r := &sc.ranges[lo]; r.first <= a && a <= r.last {
+	if r := &ranges[lo]; r.first <= a && a <= r.last {
 		return r
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 	"xdhcp/engine/lease"
 )
 
-// The flattened prefixes answer as a scan over all of them does.
+// The prefixes answer as a scan over all of them does.
 func TestSubnetOfIsTheLongestPrefix(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		// Few different addresses and all lengths, so that prefixes nest, touch

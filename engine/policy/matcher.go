@@ -5,7 +5,6 @@ package policy
 import (
 	"encoding/binary"
 	"net/netip"
-	"slices"
 
 	"github.com/expr-lang/expr/vm"
 )
@@ -20,7 +19,7 @@ const (
 // A Matcher is the conditions of all classes, compiled. Both families have one;
 // what a message has is fed to it value by value.
 //
-// A Match's leaves are atoms: each distinct one exists once, and the tables say
+// A Match's leaves are atoms: each distinct one exists once, and a table (values) says
 // which atoms a value makes true. A class that asks for any of some atoms is
 // decided by them; any other has a program, which is run when an atom occurs
 // without which it cannot be true.
@@ -31,14 +30,13 @@ type Matcher struct {
 	names map[string]int
 	atoms []atom
 
-	uses     uint32            // bit by: there is a condition of this kind
-	tables   [numMatchBy]table // of the conditions on one value
+	uses     uint32 // bit by: there is a condition of this kind
+	values   values
+	wholes   uint32            // bit by: some condition is on the whole value,
+	lengths  [numMatchBy][]int // and some on beginnings of these lengths
 	netBits  []uint8           // lengths of prefixes
-	nets     map[netKey][]uint16
-	arch     map[uint16][]uint16
-	links    map[uint64][]uint16
-	known    []uint16
-	assigned map[int][]uint16 // by class
+	known    int               // atom, -1: nobody asks for it
+	assigned map[int]int       // atom by class
 	exprs    []*expression
 
 	programs []node   // by class; unused where the atoms decide
@@ -77,7 +75,7 @@ func NewMatcher(spec *MatcherSpec, fail func(format string, args ...any)) *Match
 		fail("%d classes; %d are possible", len(spec.Classes), MaxClasses)
 		return nil
 	}
-	c := &Matcher{names: map[string]int{}, deny: -1, allow: -1, assigned: map[int][]uint16{}}
+	c := &Matcher{names: map[string]int{}, deny: -1, allow: -1, known: -1, assigned: map[int]int{}}
 	for i, def := range spec.Classes {
 		if first, twice := c.names[def.Name]; twice {
 			fail("class %s is listed twice, as number %d and %d", def.Name, first+1, i+1)
@@ -85,7 +83,7 @@ func NewMatcher(spec *MatcherSpec, fail func(format string, args ...any)) *Match
 		}
 		c.names[def.Name] = i
 	}
-	x := &classCompiler{MatcherSpec: spec, c: c, fail: fail, known: map[string]uint16{}}
+	x := &classCompiler{MatcherSpec: spec, c: c, fail: fail, known: map[string]uint16{}, values: map[valueKey]uint16{}}
 	for i, def := range spec.Classes {
 		x.where, x.nodes = "class "+def.Name, 0
 		x.add(i, &Match{By: MatchClass, Name: def.Name})
@@ -103,7 +101,26 @@ func NewMatcher(spec *MatcherSpec, fail func(format string, args ...any)) *Match
 	if spec.Enforce {
 		c.allow = filter("allow filter", spec.Allow)
 	}
+	c.values = newValues(x.values)
+	c.pack()
 	return c
+}
+
+// pack moves the lists of the atoms together: what is small shall have few cache lines.
+func (c *Matcher) pack() {
+	var all []uint16
+	for i := range c.atoms {
+		all = append(append(all, c.atoms[i].decides...), c.atoms[i].wakes...)
+	}
+	cut := func(list []uint16) (out []uint16) {
+		out, all = all[:len(list):len(list)], all[len(list):]
+		return out
+	}
+	for i := range c.atoms {
+		at := &c.atoms[i]
+		at.decides = cut(at.decides)
+		at.wakes = cut(at.wakes)
+	}
 }
 
 // Class is the number of a class in a ClassSet.
@@ -117,8 +134,8 @@ func (c *Matcher) Class(name string) (int, bool) {
 
 // Denied says whether a filter is against a client ([MS-DHCPE] §1.4: the deny
 // list first).
-func (c *Matcher) Denied(m *Membership) bool {
-	return c.deny >= 0 && m.In.Has(c.deny) || c.allow >= 0 && !m.In.Has(c.allow)
+func (c *Matcher) Denied(in *ClassSet) bool {
+	return c.deny >= 0 && in.Has(c.deny) || c.allow >= 0 && !in.Has(c.allow)
 }
 
 // Filters are the numbers of the filters, which a message's answer depends on as
@@ -147,7 +164,7 @@ func (c *Matcher) Uses(by MatchBy) bool { return c.uses>>by&1 != 0 }
 // See tells of a value that a message has.
 func (c *Matcher) See(by MatchBy, value []byte, m *Membership) {
 	if c.Uses(by) && len(value) > 0 {
-		c.lookup(&c.tables[by], value, m)
+		c.lookup(by, value, m)
 	}
 }
 
@@ -156,7 +173,7 @@ func (c *Matcher) See(by MatchBy, value []byte, m *Membership) {
 func (c *Matcher) SeeVendor(enterprise uint32, data []byte, m *Membership) {
 	if c.Uses(MatchVendorID) {
 		binary.BigEndian.PutUint32(m.key[:], enterprise)
-		c.lookup(&c.tables[MatchVendorID], m.key[:4+copy(m.key[4:], data)], m)
+		c.lookup(MatchVendorID, m.key[:4+copy(m.key[4:], data)], m)
 	}
 }
 
@@ -164,14 +181,15 @@ func (c *Matcher) SeeVendor(enterprise uint32, data []byte, m *Membership) {
 // first and last eight bytes; IPv4 ones are in the last four.
 func (c *Matcher) SeeRelay(hi, lo uint64, m *Membership) {
 	for _, n := range c.netBits {
-		c.hit(c.nets[makeNetKey(hi, lo, n)], m)
+		net := netValue(hi, lo, n)
+		c.hit(c.values.find(MatchRelay, n, net[:]), m)
 	}
 }
 
 // SeeArch tells of a list of client architectures (RFC 4578, RFC 5970).
 func (c *Matcher) SeeArch(list []byte, m *Membership) {
 	for ; len(list) >= 2; list = list[2:] {
-		c.hit(c.arch[binary.BigEndian.Uint16(list)], m)
+		c.hit(c.values.find(MatchArch, whole, list[:2]), m)
 	}
 }
 
@@ -179,14 +197,19 @@ func (c *Matcher) SeeArch(list []byte, m *Membership) {
 // of any interface.
 func (c *Matcher) SeeLink(in uint16, tags uint8, vlan [2]uint16, m *Membership) {
 	for _, port := range [...]uint16{in, anyPort} {
-		c.hit(c.links[linkKey(port, 0, 0)], m)
+		c.seeLink(port, 0, 0, m)
 		if tags > 0 && vlan[0] != 0 {
-			c.hit(c.links[linkKey(port, vlan[0], 0)], m)
+			c.seeLink(port, vlan[0], 0, m)
 			if tags > 1 && vlan[1] != 0 {
-				c.hit(c.links[linkKey(port, vlan[0], vlan[1])], m)
+				c.seeLink(port, vlan[0], vlan[1], m)
 			}
 		}
 	}
+}
+
+func (c *Matcher) seeLink(port, outer, inner uint16, m *Membership) {
+	link := linkValue(port, outer, inner)
+	c.hit(c.values.find(MatchLink, whole, link[:]), m)
 }
 
 // SeeReservation tells that the client has a reservation, which puts it into
@@ -194,7 +217,9 @@ func (c *Matcher) SeeLink(in uint16, tags uint8, vlan [2]uint16, m *Membership) 
 func (c *Matcher) SeeReservation(classes *ClassSet, m *Membership) {
 	c.hit(c.known, m)
 	for i := classes.First(0); i >= 0; i = classes.First(i + 1) {
-		c.hit(c.assigned[i], m)
+		if a, ok := c.assigned[i]; ok {
+			c.hit(a, m)
+		}
 	}
 }
 
@@ -233,28 +258,29 @@ func (c *Matcher) run(m *Membership) {
 	}
 }
 
-// hit makes atoms true, and with them the classes that ask for nothing else.
-func (c *Matcher) hit(atoms []uint16, m *Membership) {
-	for _, a := range atoms {
-		m.atoms[a>>6] |= 1 << (a & 63)
-		at := &c.atoms[a]
-		for _, i := range at.decides {
-			m.In.Add(int(i))
-		}
-		for _, i := range at.wakes {
-			m.awake.Add(int(i))
-		}
+// hit makes an atom true, and with it the classes that ask for nothing else; -1: none.
+func (c *Matcher) hit(a int, m *Membership) {
+	if a < 0 {
+		return
+	}
+	m.atoms[a>>6] |= 1 << (a & 63)
+	at := &c.atoms[a]
+	for _, i := range at.decides {
+		m.In.Add(int(i))
+	}
+	for _, i := range at.wakes {
+		m.awake.Add(int(i))
 	}
 }
 
 // lookup hits what matches a value, whole or by its beginning.
-func (c *Matcher) lookup(t *table, value []byte, m *Membership) {
-	if t.exact != nil {
-		c.hit(t.exact[string(value)], m)
+func (c *Matcher) lookup(by MatchBy, value []byte, m *Membership) {
+	if c.wholes>>by&1 != 0 {
+		c.hit(c.values.find(by, whole, value), m)
 	}
-	for i := range t.prefixes {
-		if n := t.prefixes[i].n; n <= len(value) {
-			c.hit(t.prefixes[i].of[string(value[:n])], m)
+	for _, n := range c.lengths[by] {
+		if n <= len(value) {
+			c.hit(c.values.find(by, beginning, value[:n]), m)
 		}
 	}
 }
@@ -265,51 +291,32 @@ type atom struct {
 	wakes   []uint16 // classes to evaluate with it
 }
 
-// A table finds atoms by a value.
-type table struct {
-	exact    map[string][]uint16
-	prefixes []prefixTable // by length
-}
-
-type prefixTable struct {
-	n  int
-	of map[string][]uint16
-}
-
-func (t *table) put(value string, prefix bool, a uint16) {
-	if !prefix {
-		if t.exact == nil {
-			t.exact = map[string][]uint16{}
-		}
-		t.exact[value] = append(t.exact[value], a)
-		return
+// netValue is a prefix of n of 128 bits as values have it; an IPv4 one lies in the
+// last 32.
+func netValue(hi, lo uint64, n uint8) (b [16]byte) {
+	if n <= 64 {
+		hi, lo = hi&(^uint64(0)<<(64-n)), 0
+	} else {
+		lo &= ^uint64(0) << (128 - n)
 	}
-	i := slices.IndexFunc(t.prefixes, func(p prefixTable) bool { return p.n == len(value) })
-	if i < 0 {
-		i = len(t.prefixes)
-		t.prefixes = append(t.prefixes, prefixTable{n: len(value), of: map[string][]uint16{}})
-	}
-	t.prefixes[i].of[value] = append(t.prefixes[i].of[value], a)
+	binary.BigEndian.PutUint64(b[:], hi)
+	binary.BigEndian.PutUint64(b[8:], lo)
+	return b
 }
 
-// A netKey is a prefix of at most 128 bits; an IPv4 one lies in the last 32.
-type netKey struct {
-	hi, lo uint64
-	bits   uint8
-}
-
-func makeNetKey(hi, lo uint64, bits uint8) netKey {
-	if bits <= 64 {
-		return netKey{hi & (^uint64(0) << (64 - bits)), 0, bits}
-	}
-	return netKey{hi, lo & (^uint64(0) << (128 - bits)), bits}
-}
-
-// netKeyOf is the key of a prefix.
-func netKeyOf(n netip.Prefix) netKey {
+// netValueOf is the value and the length of a prefix.
+func netValueOf(n netip.Prefix) (b [16]byte, bits uint8) {
+	bits = uint8(n.Bits())
 	if a := n.Addr(); a.Is4() {
-		return makeNetKey(0, uint64(ip4(a)), uint8(96+n.Bits()))
+		bits += 96
+		return netValue(0, uint64(ip4(a)), bits), bits
 	}
-	b := n.Addr().As16()
-	return makeNetKey(binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint64(b[8:]), uint8(n.Bits()))
+	b = n.Addr().As16()
+	return netValue(binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint64(b[8:]), bits), bits
+}
+
+// linkValue is a link as values have it.
+func linkValue(port, outer, inner uint16) (b [8]byte) {
+	binary.BigEndian.PutUint64(b[:], linkKey(port, outer, inner))
+	return b
 }

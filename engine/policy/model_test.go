@@ -108,7 +108,7 @@ func TestClassifyIsItsDefinition(t *testing.T) {
 				f.Arch = []byte{0, byte(rapid.IntRange(0, 2).Draw(t, "arch"))}
 			}
 			if rapid.Bool().Draw(t, "known") {
-				f.Reservation = &Reservation{}
+				f.Reservation = &Reservation{classes: &ClassSet{}}
 			}
 			if rapid.Bool().Draw(t, "option 200") {
 				f.Packet = packet{200: ""}

@@ -181,7 +181,7 @@ func TestFilters(t *testing.T) {
 		got := ""
 		for _, client := range "abc" {
 			m := members(p, Facts{Client: &lease.Client{HW: []byte{byte(client), 1}}})
-			if !p.Denied(m) {
+			if !p.Denied(&m.In) {
 				got += string(client)
 			}
 		}

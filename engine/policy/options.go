@@ -4,7 +4,6 @@ package policy
 
 import (
 	"math/bits"
-	"sync/atomic"
 )
 
 // Option codes that a rule of this package is about (RFC 2132, and at the line).
@@ -46,18 +45,18 @@ func (b *bitmap) rank(code uint8) int {
 //
 //	| 1 | 4 | mask | 3 | 4 | router | 119 | 255 | … | 119 | 17 | … |
 type OptionSet struct {
-	have   bitmap
-	always bitmap // sent also where the request list lacks it
-	onAsk  bitmap // sent only where the request list has it
-	blocks []byte
-	ends   []uint32 // where the i-th option's encoding ends in blocks
-	values []byte   // the values longer than 255 bytes, in one piece
-	long   []span   // where in values, ascending by code
-	from   *layers  // what the set was merged from
-	id     uint32   // tells the sets of a policy apart
 	// classes are those that change something about the set.
-	classes ClassSet
-	hot     atomic.Pointer[variant] // one of its variants, which is most often the one
+	classes *ClassSet
+	id      uint32 // see ID
+	words   uint8  // see Classes
+	have    bitmap
+	always  bitmap // sent also where the request list lacks it
+	onAsk   bitmap // sent only where the request list has it
+	blocks  []byte
+	ends    []uint32 // where the i-th option's encoding ends in blocks
+	values  []byte   // the values longer than 255 bytes, in one piece
+	long    []span   // where in values, ascending by code
+	from    *layers  // what the set was merged from
 }
 
 type span struct {
@@ -192,3 +191,10 @@ func appendCodes(room *Codes, n int, set *bitmap) int {
 	}
 	return n
 }
+
+// ID tells the sets of a policy apart, but for those that ForClasses makes: their ID is 0.
+func (o *OptionSet) ID() uint32 { return o.id }
+
+// Classes are those that change something about the set: as many words of a ClassSet as
+// have any.
+func (o *OptionSet) Classes() []uint64 { return o.classes[:o.words] }

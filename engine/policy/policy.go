@@ -67,11 +67,12 @@ type Policy struct {
 	precedence []Identifier
 	ours       []lease.IP4 // all addresses that are this server, ascending
 	mayBeOurs  uint64      // bit oursBit of each of them
-	prefixes   segments    // address → subnet, longest prefix
-	relays     []relay     // relay addresses outside of their clients' subnets, ascending
-	direct     []int32     // port → subnet of the clients on it, -1: none
-	links      []link      // port and VLAN → subnet, ascending
-	classes    *classes    // nil: there are none
+	prefixes   prefixes    // address → subnet, longest prefix
+	reserved   reserved
+	relays     []relay  // relay addresses outside of their clients' subnets, ascending
+	direct     []int32  // port → subnet of the clients on it, -1: none
+	links      []link   // port and VLAN → subnet, ascending
+	classes    *classes // nil: there are none
 	variants   variants
 	pools      []poolRule // by lease.PoolID
 }
@@ -102,50 +103,53 @@ type Scope struct {
 	// Subnets are indices into Policy.Subnets.
 	Subnets []int
 
-	subnets      []*Subnet
-	ranges       []poolRange // ascending, disjoint
-	reservations reservations
+	subnets []*Subnet
+	ranges  []poolRange // ascending, disjoint
+	combos  uint64      // comboBit of what its reservations know their clients by
+	keeps   bool        // some have an address
 }
 
-// A Subnet is one prefix and what its clients get.
+// A Subnet is one prefix and what its clients get. What every message needs comes first:
+// it is two cache lines, up to Times.
 type Subnet struct {
-	ID     uint32
-	Base   lease.IP4
-	Mask   lease.IP4
-	Bits   uint8
-	Scope  lease.ScopeID
-	Times  Times
-	Choice []lease.PoolID // the subnet's own pools, then those of its scope's other subnets
-	// Options are those of a client that has neither a reservation nor a pool
-	// with options of its own. See Options.
-	Options *OptionSet
+	Base  lease.IP4
+	Mask  lease.IP4
+	Scope lease.ScopeID
 	// ServerID replaces the port's address as server identifier; 0 does not.
 	ServerID lease.IP4
-	// NextServer, ServerName and BootFile fill siaddr, sname and file. The
-	// latter two are at most 63 and 127 bytes: both fields end with a zero byte.
-	NextServer lease.IP4
-	ServerName []byte
-	BootFile   []byte
-	// Boot is the same three, as a Policy gives them to an Answer.
-	Boot Boot
+	Bits     uint8
+	// Identity is what Policy.Identity says, unless the subnet says otherwise.
+	Identity Identity
 	// Authoritative is what Policy.Authoritative says, unless the subnet or its
 	// shared network says otherwise.
 	Authoritative bool
-	// Identity is what Policy.Identity says, unless the subnet says otherwise.
-	Identity Identity
 	// RapidCommit: see SubnetSpec.
 	RapidCommit bool
 	// Records says that leases keep names as FQDN.Record makes them.
 	Records bool
-	// VSS is the virtual private network of the subnet; nil: the global one.
-	VSS []byte
+	ruled   bool           // some pool of Choice is not for everybody
+	lone    bool           // it is the only one of its scope
+	keeps   bool           // its scope has reserved addresses
+	Choice  []lease.PoolID // the subnet's own pools, then those of its scope's other subnets
+	// Options are those of a client that has neither a reservation nor a pool
+	// with options of its own. See Options.
+	Options *OptionSet
 
+	reserved *reserved
+	combos   uint64      // those of its scope,
+	ranges   []poolRange // and its ranges
+	// Boot fills siaddr, sname and file.
+	Boot  *Boot
+	Times Times
+
+	ID    uint32
 	scope *Scope
 	limit LimitKey // Max 0: none
-	ruled bool     // some pool of Choice is not for everybody
+	// VSS is the virtual private network of the subnet; nil: the global one.
+	VSS   []byte
 	named ClassSet // classes that its link's pools and options name
 	// FQDN is what Policy.FQDN says, unless the subnet says otherwise. Few messages
-	// need it.
+	// need it. (With it a Subnet is whole cache lines.)
 	FQDN *FQDN
 }
 
@@ -225,15 +229,25 @@ type Selector struct {
 	Ciaddr lease.IP4
 }
 
-// A Reservation is what one client is configured to have.
+// A Reservation is what one client is configured to have. It has two cache lines, and
+// what its client sends mostly fits in there (reserved.go).
 type Reservation struct {
 	// Addr is the only address the client gets; 0: one of the pools.
-	Addr lease.IP4
+	Addr  lease.IP4
+	scope lease.ScopeID
 	// Subnet is the subnet that holds the reservation.
 	Subnet *Subnet
-	// Boot is over the class's and the subnet's.
-	Boot Boot
+	// Boot is over the class's and the subnet's; nil: it says nothing.
+	Boot *Boot
 
-	classes ClassSet
-	sets    reservationSets
+	classes *ClassSet
+	// Its option sets: with an address there is one; without, one on top of each set
+	// that the scope's pools and subnets have.
+	fixed *OptionSet
+	over  map[*OptionSet]*OptionSet
+
+	more   string // what of the key has no room in it
+	keyLen uint16
+	combo  uint8
+	key    [61]byte
 }

@@ -57,8 +57,20 @@ func (b *builder) addPools() {
 		}
 		r.subnet.scope.ranges = append(r.subnet.scope.ranges, r)
 	}
+	// What is small and of many subnets lies together.
+	flat := make([]poolRange, 0, len(all))
+	for i := range p.Scopes {
+		sc := &p.Scopes[i]
+		at := len(flat)
+		flat = append(flat, sc.ranges...)
+		sc.ranges = flat[at:len(flat):len(flat)]
+		for _, s := range sc.subnets {
+			s.ranges = sc.ranges
+		}
+	}
 	// RFC 2131 §4.3.1: the link's other subnets may serve too; the one that the
 	// packet points to comes first.
+	total := 0
 	for i := range p.Subnets {
 		sub := &p.Subnets[i]
 		sub.Choice = slices.Clone(own[i])
@@ -72,6 +84,14 @@ func (b *builder) addPools() {
 			sub.ruled = sub.ruled || rule.guarded()
 			rule.names(&sub.named)
 		}
+		total += len(sub.Choice)
+	}
+	choices := make([]lease.PoolID, 0, total)
+	for i := range p.Subnets {
+		sub := &p.Subnets[i]
+		at := len(choices)
+		choices = append(choices, sub.Choice...)
+		sub.Choice = choices[at:len(choices):len(choices)]
 	}
 }
 
@@ -123,10 +143,15 @@ func (b *builder) ranges(where string, sub *Subnet, rs []Range) []lease.Range {
 // foreign says whether some address of a range belongs to another subnet that
 // lies inside of sub.
 func (b *builder) foreign(first, last lease.IP4, sub *Subnet) bool {
-	at := &b.p.prefixes
-	i, _ := slices.BinarySearch(at.starts, first+1)
-	for ; first < last && i < len(at.starts) && at.starts[i] <= last; i++ {
-		if b.p.subnet(at.subnet[i]) != sub {
+	if b.inner == nil {
+		for i := range b.p.Subnets {
+			b.inner = append(b.inner, &b.p.Subnets[i])
+		}
+		slices.SortFunc(b.inner, func(x, y *Subnet) int { return cmp.Compare(x.Base, y.Base) })
+	}
+	i, _ := slices.BinarySearchFunc(b.inner, first, func(s *Subnet, a lease.IP4) int { return cmp.Compare(s.Base, a) })
+	for ; i < len(b.inner) && b.inner[i].Base <= last; i++ {
+		if b.inner[i].Bits > sub.Bits {
 			return true
 		}
 	}

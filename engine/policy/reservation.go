@@ -4,33 +4,6 @@ package policy
 
 import "xdhcp/engine/lease"
 
-// hwKey is a hardware address as a map key: no allocation to look one up.
-type hwKey struct {
-	n uint8
-	b [16]byte
-}
-
-func makeHWKey(hw []byte) (k hwKey) {
-	k.n = uint8(copy(k.b[:], hw))
-	return k
-}
-
-// reservations are those of one scope.
-type reservations struct {
-	tables []idTable // in the order of precedence; those that are empty are not there
-	addr   map[lease.IP4]*Reservation
-}
-
-// An idTable is the reservations that know their client by the same
-// identifiers.
-type idTable struct {
-	ids []Identifier
-	hw  map[hwKey]*Reservation  // by chaddr alone
-	of  map[string]*Reservation // by one other identifier, or by several: each behind its length
-
-	sieve sieve // of the whole policy: who does not pass is not in a table with one identifier
-}
-
 // identifier is what the client sent as one; nil: it did not.
 func identifier(c *lease.Client, flex []byte, id Identifier) []byte {
 	var code uint8
@@ -65,72 +38,16 @@ func duid(clientID []byte) []byte {
 	return clientID[5:]
 }
 
-// Reservation is the one that the scope of s has for the client, or nil. A
-// client that matches several gets the first in the order of precedence.
-func (s *Subnet) Reservation(c *lease.Client) *Reservation { return s.ReservationOf(c, nil) }
-
-// ReservationOf is Reservation for a client whose message has the value flex of
-// Spec.FlexID.
-func (s *Subnet) ReservationOf(c *lease.Client, flex []byte) *Reservation {
-	for i := range s.scope.reservations.tables {
-		if r := s.scope.reservations.tables[i].find(c, flex); r != nil {
-			return r
-		}
-	}
-	return nil
-}
-
-func (t *idTable) find(c *lease.Client, flex []byte) *Reservation {
-	if t.hw != nil {
-		if n := len(c.HW); n == 0 || n > 16 {
-			return nil
-		}
-		if !t.sieve.passes(ByMAC, c.HW) {
-			return nil
-		}
-		return t.hw[makeHWKey(c.HW)]
-	}
-	if len(t.ids) == 1 {
-		if v := identifier(c, flex, t.ids[0]); len(v) > 0 && t.sieve.passes(t.ids[0], v) {
-			return t.of[string(v)]
-		}
-		return nil
-	}
-	var key [int(numIdentifiers) * 256]byte
-	n := 0
-	for _, id := range t.ids {
-		v := identifier(c, flex, id)
-		if len(v) == 0 || len(v) > 255 {
-			return nil
-		}
-		key[n] = uint8(len(v))
-		n += 1 + copy(key[n+1:], v)
-	}
-	return t.of[string(key[:n])]
-}
-
-// ReservedAt is the reservation that keeps address a in the scope of s, or nil.
-func (s *Subnet) ReservedAt(a lease.IP4) *Reservation {
-	return s.scope.reservations.addr[a]
-}
-
-// A Reservation's option sets: with an address there is one; without, one on top
-// of each set that the scope's pools and subnets have.
-type reservationSets struct {
-	fixed *OptionSet
-	over  map[*OptionSet]*OptionSet
-}
-
 // Options is the client's option set at a place whose own is base. A nil
 // Reservation adds nothing.
 func (r *Reservation) Options(base *OptionSet) *OptionSet {
 	if r == nil {
 		return base
 	}
-	if r.sets.fixed != nil {
-		return r.sets.fixed
+	if r.fixed != nil {
+		return r.fixed
 	}
-	if o := r.sets.over[base]; o != nil {
+	if o := r.over[base]; o != nil {
 		return o
 	}
 	return base

@@ -75,7 +75,7 @@ func (p *Policy) Times(at *Subnet, addr lease.IP4, in *ClassSet) *Times {
 		both := c.times.And(in)
 		return c.rules[both.First(0)].times
 	}
-	if r := at.scope.rangeOf(addr); r != nil && r.times != nil {
+	if r := rangeOf(at.ranges, addr); r != nil && r.times != nil {
 		return r.times
 	}
 	return &at.Times
@@ -87,10 +87,10 @@ func (p *Policy) Times(at *Subnet, addr lease.IP4, in *ClassSet) *Times {
 func (p *Policy) Boot(at *Subnet, r *Reservation, in *ClassSet, room *Boot) *Boot {
 	c := p.classes
 	classes := c != nil && c.boot.Meets(in)
-	if !classes && (r == nil || r.Boot.empty()) {
-		return &at.Boot
+	if !classes && (r == nil || r.Boot == nil) {
+		return at.Boot
 	}
-	*room = at.Boot
+	*room = *at.Boot
 	if classes {
 		both := c.boot.And(in)
 		for i := classWords*64 - 1; i >= 0; i-- {
@@ -99,7 +99,7 @@ func (p *Policy) Boot(at *Subnet, r *Reservation, in *ClassSet, room *Boot) *Boo
 			}
 		}
 	}
-	if r != nil {
+	if r != nil && r.Boot != nil {
 		*room = r.Boot.Over(*room)
 	}
 	return room
@@ -107,12 +107,12 @@ func (p *Policy) Boot(at *Subnet, r *Reservation, in *ClassSet, room *Boot) *Boo
 
 // Denied says whether a client is not to be answered: a filter is against it
 // ([MS-DHCPE] §1.4: the deny list first), or one of its classes.
-func (p *Policy) Denied(m *Membership) bool {
+func (p *Policy) Denied(in *ClassSet) bool {
 	c := p.classes
 	if c == nil {
 		return false
 	}
-	return c.Matcher.Denied(m) || c.drop.Meets(&m.In)
+	return c.Matcher.Denied(in) || c.drop.Meets(in)
 }
 
 // HasClasses says whether Classify can find anything.
@@ -162,31 +162,32 @@ func (b *builder) nameClasses() {
 		var named ClassSet
 		for _, s := range sc.subnets {
 			named.Union(&s.named)
-			named.Union(&s.Options.classes)
+			named.Union(s.Options.classes)
 		}
 		for j := range sc.ranges {
-			named.Union(&sc.ranges[j].options.classes)
-		}
-		for j := range sc.reservations.tables {
-			for _, r := range sc.reservations.tables[j].hw {
-				r.classesOf(&named)
-			}
-			for _, r := range sc.reservations.tables[j].of {
-				r.classesOf(&named)
-			}
+			named.Union(sc.ranges[j].options.classes)
 		}
 		for _, s := range sc.subnets {
 			s.named = named
+		}
+	}
+	for i := range b.p.reserved.all {
+		r := &b.p.reserved.all[i]
+		if r.combo == unsought {
+			continue
+		}
+		for _, s := range r.Subnet.scope.subnets {
+			r.classesOf(&s.named)
 		}
 	}
 }
 
 // classesOf adds the classes that a reservation's options name.
 func (r *Reservation) classesOf(named *ClassSet) {
-	if r.sets.fixed != nil {
-		named.Union(&r.sets.fixed.classes)
+	if r.fixed != nil {
+		named.Union(r.fixed.classes)
 	}
-	for _, o := range r.sets.over {
-		named.Union(&o.classes)
+	for _, o := range r.over {
+		named.Union(o.classes)
 	}
 }

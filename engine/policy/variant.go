@@ -46,9 +46,6 @@ func (p *Policy) ForClasses(o *OptionSet, in *ClassSet) *OptionSet {
 		return o
 	}
 	key := o.classes.And(in)
-	if x := o.hot.Load(); x != nil && x.in == key {
-		return x.set
-	}
 	h := uint64(o.id) * 0x9e3779b97f4a7c15
 	for _, w := range key {
 		h = (bits.RotateLeft64(h, 23) ^ w) * 0xff51afd7ed558ccd
@@ -71,7 +68,6 @@ func (p *Policy) vary(o *OptionSet, key *ClassSet, bucket []atomic.Pointer[varia
 		// Two workers may get here at once; the first to store wins, so that a
 		// variant has one address for as long as it is kept.
 		if bucket[i].CompareAndSwap(nil, x) {
-			o.hot.CompareAndSwap(nil, x)
 			return x.set
 		}
 		if y := bucket[i].Load(); y != nil && y.base == o && y.in == *key {

@@ -232,7 +232,7 @@ func UserClassList(u []byte) bool {
 // Denied says whether a client is not to be answered: a filter is against it, or
 // one of its classes.
 func (p *Policy) Denied(m *policy.Membership) bool {
-	return p.classes != nil && (p.classes.Denied(m) || p.classes.drop.Meets(&m.In))
+	return p.classes != nil && (p.classes.Denied(&m.In) || p.classes.drop.Meets(&m.In))
 }
 
 // HasClasses says whether Classify can find anything.

@@ -65,6 +65,11 @@ func spec() policy.Spec {
 	gold.Classes = []string{"microsoft"}
 	gold.Times = &policy.Times{Valid: 7200}
 	yes := true
+	// So many that the policy is a large one, of which the fast path looks ahead.
+	var others []policy.ReservationSpec
+	for i := range 256 {
+		others = append(others, policy.ReservationSpec{MAC: []byte{2, 0x0e, 0, 0, 0, byte(i)}, Address: netip.AddrFrom4([4]byte{10, 3, 200, byte(i)})})
+	}
 	return policy.Spec{
 		Ports: []policy.PortSpec{
 			{Name: "eth1", MAC: portMAC, Addrs: []netip.Prefix{n("192.0.2.1/24")}},
@@ -123,7 +128,7 @@ func spec() policy.Spec {
 			},
 			{
 				Prefix: n("10.3.0.0/16"), Pools: []policy.PoolSpec{pool("10.3.1.0", "10.3.1.9")},
-				Times: policy.Times{Valid: 600}, VSS: []byte("\x00blue"),
+				Times: policy.Times{Valid: 600}, VSS: []byte("\x00blue"), Reservations: others,
 			},
 			{
 				Prefix: n("10.4.0.0/16"), Pools: []policy.PoolSpec{pool("10.4.1.1", "10.4.1.1")}, // one client fills it
@@ -138,6 +143,9 @@ func build(t testing.TB) *policy.Policy {
 	p, err := policy.Build(spec())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !p.Large() {
+		t.Fatal("not a large policy")
 	}
 	return p
 }

@@ -39,6 +39,8 @@ type world struct {
 	lanes [2]*lease.Batch // of the fast path and of the slow path
 	reply slowpath.Reply
 	step  uint64 // the batches of this number are not yet durable
+
+	announce bool // whether the last message was announced to the fast path
 }
 
 func newWorld(t testing.TB, p *policy.Policy) *world {
@@ -117,6 +119,9 @@ func (w *world) handle(in []byte, port uint16, now time.Time) outcome {
 	w.fast.Begin(now, worker.Calm)
 	buf := make([]byte, max(chunk, len(in)))
 	f := frame.Frame{Data: buf[:copy(buf, in)], Port: port}
+	if w.announce = !w.announce; w.announce {
+		w.fast.Prepare([]frame.Frame{f})
+	}
 	v, why, wait := w.fast.Handle(&f, w.lanes[0])
 	o := outcome{verdict: v, why: why, waits: wait != 0}
 	if v == frame.Reply || v == frame.Await {

@@ -76,8 +76,9 @@ func bracket(re string) (keep string, ok bool) {
 	if re == "" {
 		return "", true
 	}
-	keep, ok = strings.CutPrefix(re, "[^")
-	if keep, ok = strings.CutSuffix(keep, "]"); !ok || !strings.Contains(keep, ".") || strings.ContainsAny(keep, `[]\`) || !readable(keep) {
+	keep, begins := strings.CutPrefix(re, "[^")
+	keep, ends := strings.CutSuffix(keep, "]")
+	if !begins || !ends || !strings.Contains(keep, ".") || strings.ContainsAny(keep, `[]\`) || !readable(keep) {
 		return "", false
 	}
 	for i := 0; i+2 < len(keep); i++ {
@@ -85,10 +86,10 @@ func bracket(re string) (keep string, ok bool) {
 			return "", false
 		}
 	}
-	return keep, strings.HasPrefix(re, "[^")
+	return keep, true
 }
 
-// lines writes what clients are called. Of a subnet only what differs from above.
+// parts are what clients are called; of a subnet only what differs from above.
 func (n names) parts(above names, all bool) (parts []string) {
 	add := func(key, value, old string) {
 		if all && value != "" || value != old {
@@ -159,7 +160,7 @@ func (c *converter) fqdnBelow(out *doc, v *value, n, above names) {
 	}
 }
 
-// moved are keys that dhcp-ddns had in earlier versions, and has still.
+// movedNames are keys that dhcp-ddns had in earlier versions, and has still.
 var movedNames = map[string]string{
 	"qualifying-suffix": "ddns-qualifying-suffix", "override-no-update": "ddns-override-no-update", "override-client-update": "ddns-override-client-update",
 	"replace-client-name": "ddns-replace-client-name", "generated-prefix": "ddns-generated-prefix",

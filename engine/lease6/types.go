@@ -83,8 +83,10 @@ func (a IP6) shr(n uint) IP6 {
 
 // mask keeps the first n bits, n up to 128.
 func (a IP6) mask(n uint8) IP6 {
-	ones := IP6{^uint64(0), ^uint64(0)}.shl(128 - uint(n))
-	return IP6{a.Hi & ones.Hi, a.Lo & ones.Lo}
+	if n <= 64 {
+		return IP6{a.Hi &^ (^uint64(0) >> n), 0}
+	}
+	return IP6{a.Hi, a.Lo &^ (^uint64(0) >> (n - 64))}
 }
 
 // Prefix is what is leased: an address (Len 128) or a delegated prefix. The bits

@@ -241,7 +241,7 @@ func (p *Policy) HasClasses() bool { return p.classes != nil }
 // Undecided says whether the answer to a client on the link of s depends on a
 // class that is open.
 func (p *Policy) Undecided(s *Subnet, m *policy.Membership) bool {
-	if m.Open.Empty() {
+	if p.classes == nil || m.Open.Empty() {
 		return false
 	}
 	return p.classes.effects.Meets(&m.Open) || s.named.Meets(&m.Open)

@@ -199,7 +199,8 @@ func (c *Chain) LinkLayerOpt() ([]byte, bool) {
 // if there is none: then the client is on the link that the packet came from.
 func (c *Chain) Link() (addr *[16]byte, level int, ok bool) {
 	for i := int(c.n) - 1; i >= 0; i-- {
-		if addr = c.LinkAddr(i); *addr != [16]byte{} {
+		addr = c.LinkAddr(i)
+		if binary.LittleEndian.Uint64(addr[:])|binary.LittleEndian.Uint64(addr[8:]) != 0 {
 			return addr, i, true
 		}
 	}

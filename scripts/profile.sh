@@ -11,6 +11,7 @@
 #
 #   LOAD='-r 20000'  what xdhcpbench offers (default: 512 under way, the most it can)
 #   DURATION=10s     for how long
+#   FAMILY=6         DHCPv6: an address and a prefix for each client (default: 4)
 #   CLIENTS=500000 DURABILITY=sync
 set -eu
 cd "$(dirname "$0")/.."
@@ -21,6 +22,7 @@ out=${OUT:-build/profile}
 load=${LOAD:--w 512}
 duration=${DURATION:-10s}
 clients=${CLIENTS:-500000}
+family=${FAMILY:-4}
 for f in bin/xdhcpd bin/xdhcpbench; do [ -x $f ] || die "$f is not there: run make build"; done
 mkdir -p "$out" build
 
@@ -43,6 +45,11 @@ subnets:
     pools: [10.80.0.0-10.111.255.255]
     lease: {valid: 1h, renew: 30m, rebind: 52m30s}
     options: {routers: [$lab_addr], domain-name-servers: [$lab_addr], domain-name: lab.example}
+  - subnet: 2001:db8:67::/64
+    pools: [2001:db8:67::1:0:0-2001:db8:67::ffff:ffff:ffff]
+    delegate: [{prefix: "3fff::/28", length: 56}]
+    lease: {preferred: 30m, valid: 1h}
+    options: {dns-servers: ["$lab_addr6"], domain-search: [lab.example]}
 YAML
 ip netns exec "$srv" bin/xdhcpd serve -c "$dir/xdhcp.yaml" --state "$dir/state" --cpuprofile "$out/cpu.pprof" >"$dir/log" 2>&1 &
 server=$!
@@ -53,8 +60,10 @@ until grep -q 'xdhcpd ready' "$dir/log"; do
 	[ $tries -lt 150 ] || die "the server is not ready after 15 seconds: $(cat "$dir/log")"
 	sleep 0.1
 done
-# shellcheck disable=SC2086 # a list of words
-bin/xdhcpbench run -i cli0 --netns "$cli" -n "$clients" $load -d "$duration" -q --server $lab_addr --relay 10.67.0.2 >"$out/load.txt" || {
+who="--server $lab_addr --relay 10.67.0.2" # on the wire the server would look at who has an address
+[ "$family" = 4 ] || who='-6 --na --pd'
+# shellcheck disable=SC2086 # lists of words
+bin/xdhcpbench run -i cli0 --netns "$cli" -n "$clients" $load -d "$duration" -q $who >"$out/load.txt" || {
 	cat "$out/load.txt"
 	die "the load has failed"
 }

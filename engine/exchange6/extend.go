@@ -118,7 +118,9 @@ func (d *decision) extendOwn(ia *IA) bool {
 			}
 		}
 	}
-	d.voidRest(ia)
+	if n < int(ia.N) { // not all that it names is kept
+		d.voidRest(ia)
+	}
 	return true
 }
 

@@ -41,6 +41,7 @@ var rules = []struct{ prefix, part string }{
 	{"xdhcp/engine/exchange", "decision"},
 	{"xdhcp/engine/lease.", "lease"},
 	{"xdhcp/engine/lease6.", "lease"},
+	{"xdhcp/engine/lease/tagindex", "lease"},
 	{"xdhcp/engine/journal.(*historian)", "journal: history"},
 	{"xdhcp/engine/journal/history", "journal: history"},
 	{"xdhcp/engine/journal.(*committer)", "journal: write and sync"},

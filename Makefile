@@ -50,7 +50,7 @@ bench-journal: ## the journal beside etcd's wal and bbolt, paced at 200,000 leas
 profile: deps-run build ## a CPU profile and a flame graph of the server under load: build/profile
 	./scripts/profile.sh
 
-compare: deps-compare build ## beside Kea, ISC dhcpd, dnsmasq, coredhcp: docs/benchmarks.md (half an hour)
+compare: deps-compare build ## beside Kea, ISC dhcpd, dnsmasq, coredhcp: docs/benchmarks.md (20 to 25 minutes)
 	$(GO) build -trimpath -o build/ ./bench/compare ./bench/reflector
 	build/compare -out docs -reflector build/reflector $(ARGS)
 

@@ -3,7 +3,7 @@
 // Compare measures this server beside those that people use today, in one run,
 // on one veth lab, with the same clients at the same rates.
 //
-//	make compare                                    everything; about half an hour
+//	make compare                                    everything; 20 to 25 minutes
 //	build/compare -only kea,xdhcpd -scenario dora   a part
 //
 //	 namespace of the clients            namespace of the server

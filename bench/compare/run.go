@@ -116,16 +116,26 @@ func (t *trial) stop() {
 	}
 }
 
+const (
+	// closely is the precision of a search whose result a ratio is made of, roughly of one
+	// that is told beside it.
+	closely = 1.08
+	roughly = 1.12
+)
+
 // search finds the highest rate that holds in two of three steps, with at most 2.5 %
 // dropped, ISC's rule, and no backlog that grows by more than 100 ms. It keeps the
 // processor time of the step that it takes the figures from, the worse of the two.
-func (t *trial) search(r *run, g *load.Generator, mix load.Mix) error {
-	// Half of what an earlier search has found is a good guess for those after it.
-	first := map[int]string{4: "dora", 6: "sarr"}[t.c.family]
+func (t *trial) search(r *run, g *load.Generator, mix load.Mix, precision float64) error {
+	from := t.c.from
+	// What an earlier search has found is a good guess for those after it.
+	if first := r.best[map[int]string{4: "dora", 6: "sarr"}[t.c.family]+" "+t.contender]; first > 0 {
+		from = 0.75 * first
+	}
 	before := t.p.usage()
 	used := map[*load.Result]usage{}
 	steps, best, err := g.Ramp(r.ctx, load.Search{
-		From: min(max(t.c.from, r.best[first+" "+t.contender]/2), r.to), To: r.to, Factor: 1.5, Precision: 1.08, Step: r.step, Tries: 2, Hold: 2, Mix: mix,
+		From: min(from, r.to), To: r.to, Factor: 2, Precision: precision, Step: r.step, Tries: 2, Hold: 2, Mix: mix,
 		Done: func(res *load.Result) {
 			now := t.p.usage()
 			used[res], before = now.since(before), now

@@ -22,7 +22,7 @@ var scenarios = []*scenario{
 		fit: func(c *contender) bool { return c.ours || c.name == kea }, ask: atKeasBest},
 	{name: "overload", family: 4, about: "twice its own highest rate of `dora` is offered: goodput, and the REQUESTs of clients with an OFFER",
 		fit: func(c *contender) bool { return c.ours || c.name == kea }, ask: overload},
-	{name: "avalanche", family: 4, about: "all clients boot at once and send again as RFC 2131 says: time until everybody has a lease. As many as the server can serve in ten seconds, 200,000 at most; cut off after a minute", ask: avalanche},
+	{name: "avalanche", family: 4, about: "all clients boot at once and send again as RFC 2131 says: time until everybody has a lease. As many as the server can serve in ten seconds, 200,000 at most; cut off after 45 seconds", ask: avalanche},
 	{name: "flood", family: 4, about: "20,000 DORA/s (or half of its highest rate) beside a flood of garbage to the same port",
 		fit: func(c *contender) bool { return c.ours || c.name == kea }, ask: flooded},
 	{name: "restart", family: 4, about: "start with leases from before: time until the first ACK, memory for each lease",
@@ -60,7 +60,11 @@ func fresh(r *run, t *trial, k clientKit) error {
 		return err
 	}
 	defer g.Close()
-	return t.search(r, g, load.Mix{load.DORA: 1})
+	precision := closely
+	if k.broadcast {
+		precision = roughly
+	}
+	return t.search(r, g, load.Mix{load.DORA: 1}, precision)
 }
 
 // preload gives n clients a lease.
@@ -104,7 +108,7 @@ func renew(r *run, t *trial) error {
 	if err := preload(r, g, n); err != nil {
 		return err
 	}
-	return t.search(r, g, load.Mix{load.Renew: 1})
+	return t.search(r, g, load.Mix{load.Renew: 1}, roughly)
 }
 
 // atKeasBest offers what Kea could take.
@@ -158,8 +162,9 @@ const (
 	// highest rate, if that is fewer clients than all: a server of a hundred leases a
 	// second has another idea of many.
 	shareOfAvalanche = 10 // seconds
-	// endOfAvalanche cuts it off: by then a client has waited five times.
-	endOfAvalanche = time.Minute
+	// endOfAvalanche cuts it off: clients have waited three times by then, half a
+	// minute in all, and most of the others wait until a minute is over.
+	endOfAvalanche = 45 * time.Second
 )
 
 func avalanche(r *run, t *trial) error {

@@ -8,6 +8,7 @@ import (
 
 	"xdhcp/engine/journal/vfs"
 	"xdhcp/engine/lease"
+	"xdhcp/internal/yield"
 )
 
 // The steps from a decision to its ACK:
@@ -67,7 +68,9 @@ type committer struct {
 // disk, or until something fails. It has its thread for itself.
 func (c *committer) run() {
 	shortSlice()
+	var loop yield.Loop
 	for c.j.failed.Load() == nil {
+		loop.Turn()
 		stopping := c.j.stop.Load()
 		c.gather()
 		if wait := c.linger(); wait > 0 && !stopping {

@@ -41,6 +41,7 @@ import (
 
 	"xdhcp/engine/frame"
 	"xdhcp/engine/lease"
+	"xdhcp/internal/yield"
 )
 
 // BatchSize is how many frames a worker takes from its socket at a time.
@@ -194,7 +195,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer w.freeLot()
 	defer w.o.Journal.Notify(w.lane, nil)
 
+	var loop yield.Loop
 	for ctx.Err() == nil {
+		loop.Turn()
 		n, err := w.turn(true)
 		if err != nil {
 			return err

@@ -9,7 +9,6 @@ import (
 
 	"xdhcp/engine/exchange"
 	"xdhcp/engine/policy"
-	"xdhcp/internal/hugepage"
 	"xdhcp/internal/wire/eth"
 )
 
@@ -60,7 +59,6 @@ const (
 func (c *cache) init() {
 	c.seed = maphash.Bytes(maphash.MakeSeed(), nil)
 	c.lines = new([buckets * ways]line) // by itself, so that a line begins where the processor's do
-	hugepage.Advise(c.lines)
 }
 
 // reset forgets everything.

@@ -9,8 +9,9 @@
 //  3. has exchange.Server decide;
 //  4. encodes the Answer over the request, in the frame's own memory.
 //
-// A batch that is announced (Prepare) is parsed ahead, so that the lease table
-// can fetch what it will need (prepare.go).
+// A batch that is announced (Prepare) is parsed ahead, and what follows from the policy
+// alone is looked up, step by step for some frames at a time, so that lease table, policy
+// and cache can be fetched meanwhile (prepare.go, exchange/look.go).
 //
 // It decides nothing about the protocol itself: that is exchange's, which the
 // slow path shares. It is one of two codecs, and the incomplete one. What it
@@ -21,7 +22,7 @@
 //
 // The reply overwrites the request that it is made from, so the options which
 // are echoed (61 and 82) are kept aside first. The options that a client asks
-// for are looked up by (option set, parameter request list) in a cache of fixed
+// for are looked up by (option set, classes, parameter request list) in a cache of fixed
 // size and copied as one block (cache.go); those that answer this message in
 // particular come from exchange (Answer.Own).
 //

@@ -25,6 +25,9 @@
 // client in certain classes gets is merged when the first such client comes, and
 // kept in a table of fixed size (variant.go).
 //
+// What many messages look at in a random order is laid out by cache lines: subnets,
+// reservations (reserved.go), conditions (values.go); expect.go fetches it ahead.
+//
 // A class is a condition on what a client sends or where it is (Match). Conditions
 // on one value are hash look-ups, and only classes that a look-up brings up are
 // evaluated (class.go). An expression, which can say what they cannot, needs the

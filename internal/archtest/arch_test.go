@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"engine/ddns":          {"engine/lease", "engine/lease6"},
 	"engine/secret":        {},
 	"engine/control":       {"engine/frame", "engine/lease", "engine/lease6", "engine/policy", "engine/port"},
-	"fastpath":             {"engine/frame", "engine/lease", "engine/policy", "engine/exchange", "engine/lease6", "engine/policy6", "engine/exchange6", "engine/worker", "internal/hugepage", "internal/wire"},
+	"fastpath":             {"engine/frame", "engine/lease", "engine/policy", "engine/exchange", "engine/lease6", "engine/policy6", "engine/exchange6", "engine/worker", "internal/wire"},
 	"slowpath":             {"engine/frame", "engine/lease", "engine/policy", "engine/exchange", "engine/lease6", "engine/policy6", "engine/exchange6", "engine/journal", "internal/wire"},
 	"internal/wire":        {"engine/frame"},
 	"internal/option":      {},

@@ -12,8 +12,8 @@ FUZZTIME ?= 20s
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## bin/xdhcpd
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+build: ## bin/xdhcpd and bin/xdhcpbench; PGO=build/profile/cpu.pprof: optimized by what `make profile` has found
+	$(GO) build -trimpath -pgo $(or $(PGO),off) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 generate: deps-build ## compile the BPF program and write its Go bindings
 	$(GO) generate ./...

@@ -9,6 +9,7 @@ import (
 
 	"xdhcp/engine/exchange"
 	"xdhcp/engine/policy"
+	"xdhcp/internal/prefetch"
 	"xdhcp/internal/wire/eth"
 )
 
@@ -195,13 +196,13 @@ func (c *cache) assemble(set *policy.OptionSet, prl []byte, own *exchange.Own) (
 func (c *cache) bucket(hash uint64) int { return int(hash >> 40 % buckets) }
 
 // expect begins to fetch the tags of a hash, and fetch, when they are there, the line.
-func (c *cache) expect(hash uint64) { prefetchTags(&c.tags[c.bucket(hash)]) }
+func (c *cache) expect(hash uint64) { prefetch.Line(&c.tags[c.bucket(hash)]) }
 
 func (c *cache) fetch(hash uint64) {
 	bucket := c.bucket(hash)
 	for i, t := range &c.tags[bucket] {
 		if t|tagUsed == hash|tagUsed {
-			prefetchLine(&c.lines[bucket*ways+i])
+			prefetch.Lines(&c.lines[bucket*ways+i], 3)
 			return
 		}
 	}

@@ -2,6 +2,8 @@
 
 package lease
 
+import "xdhcp/internal/prefetch"
+
 // With a million leases nothing about a client is in the processor's caches, and
 // a decision waits two or three times for memory, one after the other: for the
 // index, for the record, for its room. Whoever has several packets in hand can
@@ -32,7 +34,7 @@ func (t *Table) Aim(scope ScopeID, c *Client) Hint {
 	if out != OK {
 		return Hint{}
 	}
-	prefetchShard(k.s)
+	prefetch.Lines(k.s, 2) // up to the index
 	return Hint{s: k.s, tag: k.tag}
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"xdhcp/internal/hugepage"
+	"xdhcp/internal/prefetch"
 )
 
 // ref is the place of a record: slab, block in the slab, last byte of the
@@ -139,9 +140,9 @@ func (t *Table) fetch(a IP4) {
 }
 
 func (sl *slab) fetch(r ref) {
-	prefetchRecord(sl.rec(r))
+	prefetch.Line(sl.rec(r))
 	if c := sl.cold.Load(); c != nil {
-		prefetchCold(&c[r&(slabSize-1)])
+		prefetch.Bytes(c[r&(slabSize-1)][:])
 	}
 }
 

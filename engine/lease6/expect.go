@@ -2,7 +2,10 @@
 
 package lease6
 
-import "xdhcp/engine/lease"
+import (
+	"xdhcp/engine/lease"
+	"xdhcp/internal/prefetch"
+)
 
 // With many clients nothing about one is in the processor's caches, and a decision
 // waits for memory at the index, then at the record, for each of its IAs. Whoever has several packets in hand can let these waits overlap:
@@ -50,7 +53,7 @@ func (t *Table) Fetch(w *Who) {
 		sp.gen = s.gen
 		for i := s.idx.First(sp.tag); uint32(e[i]>>32) == sp.tag; i++ {
 			rec := t.rec(ref(e[i]))
-			prefetchRecord(rec)
+			prefetch.Lines(rec, 2)
 			if sp.only = sp.rec == nil; sp.only {
 				sp.at, sp.rec = ref(e[i]), rec
 			}

@@ -2,7 +2,10 @@
 
 package policy
 
-import "xdhcp/engine/lease"
+import (
+	"xdhcp/engine/lease"
+	"xdhcp/internal/prefetch"
+)
 
 // With thousands of subnets and reservations, what concerns one client is in no cache.
 // Who has several clients in hand lets the waits for it overlap: Prefetch for each, then
@@ -16,27 +19,27 @@ const large = 256
 // Prefetch begins to fetch what every message needs of s, which may be nil.
 func (s *Subnet) Prefetch() {
 	if s != nil {
-		prefetchSubnet(s)
+		prefetch.Lines(s, 2)
 	}
 }
 
 // Expect begins to fetch what a client with this address (0: it says none) needs of what
 // s points to.
 func (s *Subnet) Expect(c *lease.Client, a lease.IP4) {
-	prefetchSet(s.Options)
+	prefetch.Line(s.Options)
 	if len(s.ranges) > 0 {
-		prefetchRange(&s.ranges[0])
+		prefetch.Line(&s.ranges[0])
 	}
 	x := s.reserved
 	for i, of := range x.combos {
 		if len(of) == 1 && s.combos>>comboBit(i)&1 != 0 {
 			if v := identifier(c, nil, of[0]); len(v) > 0 {
-				prefetchSlot(&x.slots[x.slot(x.hash(s.Scope, uint8(i), v))])
+				prefetch.Line(&x.slots[x.slot(x.hash(s.Scope, uint8(i), v))])
 			}
 		}
 	}
 	if a != 0 && s.keeps {
-		prefetchSlot(&x.slots[x.slot(x.hashAddr(a))])
+		prefetch.Line(&x.slots[x.slot(x.hashAddr(a))])
 	}
 }
 
@@ -58,7 +61,7 @@ func (s *Subnet) Candidate(c *lease.Client) bool {
 		if v := identifier(c, nil, of[0]); len(v) > 0 {
 			hash := x.hash(s.Scope, uint8(i), v)
 			if r, _ := x.next(hash, x.slot(hash)); r != nil {
-				prefetchReservation(r)
+				prefetch.Lines(r, 2)
 				return true
 			}
 		}

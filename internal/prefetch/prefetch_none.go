@@ -4,8 +4,11 @@
 
 package prefetch
 
-// Word fetches nothing here.
-func Word(*uint64) {}
+// Line fetches nothing here.
+func Line[T any](*T) {}
+
+// Lines fetches nothing here.
+func Lines[T any](*T, int) {}
 
 // Bytes fetches nothing here.
 func Bytes([]byte) {}

@@ -22,7 +22,8 @@ func TestHintsReadNothing(t *testing.T) {
 		Bytes(mem[page-1 : page-1+n/2])
 	}
 	Bytes(nil)
-	Word(nil)
+	Line[uint64](nil)
+	Lines(&mem[page], 5*page/LineSize)
 }
 
 // BenchmarkBytes is what a hint costs about a frame of a DISCOVER.

@@ -41,7 +41,7 @@ type slots struct {
 // Expect makes the processor get the entries of a tag. It needs no lock.
 func (x *Index) Expect(tag uint32) {
 	sh := x.shown.Load()
-	prefetch.Word(&sh.e[uint64(tag)*sh.size>>32])
+	prefetch.Line(&sh.e[uint64(tag)*sh.size>>32])
 }
 
 // Slack is how much room behind its size an index begins with.

@@ -81,68 +81,17 @@ func label(name []byte) []byte {
 // completed by the suffix. It returns the length; 0: it is not complete, longer than
 // a lease keeps, or has labels that a host's name has not.
 func (f *FQDN) text(name []byte, wire bool, room *[lease.MaxHost]byte) (n int) {
-	labels, rooted := 0, false
-	add := func(l []byte) bool {
-		if n+len(l)+1 > len(room) || !HostLabel(l) {
-			return false
-		}
-		n += copy(room[n:], l)
-		room[n] = '.'
-		n++
-		labels++
-		return true
-	}
 	if wire {
-		if !wireName(name) {
+		return HostText(name, f.suffix, room[:])
+	}
+	t := hostText{room: room[:]}
+	name, rooted := bytes.CutSuffix(name, []byte{'.'})
+	for len(name) > 0 {
+		l, rest, _ := bytes.Cut(name, []byte{'.'})
+		if !t.add(l) {
 			return 0
 		}
-		for len(name) > 0 {
-			l := int(name[0])
-			if l == 0 {
-				rooted = true
-				break
-			}
-			if !add(name[1 : 1+l]) {
-				return 0
-			}
-			name = name[1+l:]
-		}
-	} else {
-		name, rooted = bytes.CutSuffix(name, []byte{'.'})
-		for len(name) > 0 {
-			l, rest, _ := bytes.Cut(name, []byte{'.'})
-			if !add(l) {
-				return 0
-			}
-			name = rest
-		}
-		rooted = rooted || labels > 1 // RFC 4702 §2.3.1: partial is a single label
+		name = rest
 	}
-	switch {
-	case labels == 0, rooted && labels == 1:
-		return 0
-	case rooted:
-		return n
-	case f.suffix == "" || n+len(f.suffix)+1 > len(room):
-		return 0
-	}
-	n += copy(room[n:], f.suffix)
-	room[n] = '.'
-	return n + 1
-}
-
-// HostLabel says whether l can be a label of a host's name (RFC 1123 §2.1), with
-// the underscore that Microsoft's hosts have.
-func HostLabel(l []byte) bool {
-	if len(l) == 0 || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' {
-		return false
-	}
-	for _, c := range l {
-		if c|0x20 < 'a' || c|0x20 > 'z' {
-			if (c < '0' || c > '9') && c != '-' && c != '_' {
-				return false
-			}
-		}
-	}
-	return true
+	return t.end(rooted || t.labels > 1, f.suffix) // RFC 4702 §2.3.1: partial is a single label
 }

@@ -89,7 +89,7 @@ func (f *FQDN) Answer(names *Names, room *[255]byte, space *NameRoom) []byte {
 	}
 	flags, name := asked[0], asked[3:]
 	out := flags & fqdnE
-	if flags&fqdnE != 0 && !wireName(name) {
+	if flags&fqdnE != 0 && !WireName(name) {
 		return nil
 	}
 	out |= f.does(flags)
@@ -123,7 +123,7 @@ func (f *FQDN) Answer(names *Names, room *[255]byte, space *NameRoom) []byte {
 	case f.suffix == "" || len(name) == 0:
 	case flags&fqdnE != 0:
 		// A name without the root is a partial one (§2.3).
-		if !rooted(name) && n+len(f.wire) <= len(room) {
+		if !Rooted(name) && n+len(f.wire) <= len(room) {
 			n += copy(room[n:], f.wire)
 		}
 	default:
@@ -134,30 +134,6 @@ func (f *FQDN) Answer(names *Names, room *[255]byte, space *NameRoom) []byte {
 		}
 	}
 	return room[:n]
-}
-
-// wireName says whether b is labels, with or without the root at the end. There
-// is no compression here (RFC 4702 §2.1).
-func wireName(b []byte) bool {
-	for len(b) > 0 {
-		n := int(b[0])
-		if n == 0 {
-			return len(b) == 1
-		}
-		if n > 63 || 1+n > len(b) {
-			return false
-		}
-		b = b[1+n:]
-	}
-	return true
-}
-
-// rooted says whether labels end with the root.
-func rooted(b []byte) bool {
-	for len(b) > 0 && b[0] != 0 {
-		b = b[1+int(b[0]):]
-	}
-	return len(b) > 0
 }
 
 func hasDot(b []byte) bool {

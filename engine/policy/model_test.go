@@ -184,7 +184,7 @@ func FuzzFacts(f *testing.F) {
 		if v[0]&0xf0 != 0 || v[0]&fqdnN != 0 && v[0]&fqdnS != 0 || v[0]&fqdnE != fqdn[0]&fqdnE {
 			t.Errorf("flags %x for %x", v[0], fqdn[0])
 		}
-		if v[0]&fqdnE != 0 && !wireName(v[3:]) {
+		if v[0]&fqdnE != 0 && !WireName(v[3:]) {
 			t.Errorf("the name % x becomes % x", fqdn[3:], v[3:])
 		}
 	})

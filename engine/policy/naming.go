@@ -66,7 +66,7 @@ func (m *naming) name(n *Names, asked bool, room *NameRoom) []byte {
 			if given = room.labels(name); given == nil && len(name) > 0 {
 				return nil
 			}
-			whole = rooted(name) && len(name) > 1
+			whole = Rooted(name) && len(name) > 1
 		}
 	default:
 		given, whole = text(n.Host, false)
@@ -157,7 +157,7 @@ func (m *naming) clean(out, name []byte) []byte {
 // labels is a name in the wire's form as text, in the second half of the room; nil: it
 // is none, or empty.
 func (r *NameRoom) labels(name []byte) []byte {
-	if !wireName(name) || len(name) > len(r.text)/2 {
+	if !WireName(name) || len(name) > len(r.text)/2 {
 		return nil
 	}
 	half := r.text[len(r.text)/2:]

@@ -112,7 +112,7 @@ func FuzzNames(f *testing.F) {
 			var space NameRoom
 			var kept [lease.MaxHost]byte
 			if v := q.Answer(&n, &room, &space); v != nil {
-				if v[0]&fqdnE != 0 && !wireName(v[3:]) {
+				if v[0]&fqdnE != 0 && !WireName(v[3:]) {
 					t.Errorf("%x", v)
 				}
 				if v[0]&fqdnN != 0 && v[0]&fqdnS != 0 {

@@ -38,7 +38,7 @@ func (b *builder) addFQDN() {
 		b.fail("the suffix %q is not a domain name", s.Suffix)
 		return
 	}
-	if f.wire = wire; len(wire) > 0 && !rooted(wire) {
+	if f.wire = wire; len(wire) > 0 && !policy.Rooted(wire) {
 		f.wire = append(wire, 0)
 	}
 }
@@ -86,7 +86,7 @@ func (f *FQDN) Answer(asked []byte, room *[1 + maxName]byte) []byte {
 	room[0] = out
 	n := 1 + copy(room[1:], name)
 	// §4.2: a name without the root is a partial one.
-	if len(name) > 0 && !rooted(name) && n+len(f.wire) <= len(room) {
+	if len(name) > 0 && !policy.Rooted(name) && n+len(f.wire) <= len(room) {
 		n += copy(room[n:], f.wire)
 	}
 	return room[:n]
@@ -131,38 +131,6 @@ func (f *FQDN) Record(asked, room []byte) []byte {
 	return room[:n-1]
 }
 
-// text writes a name in wire format with a dot behind each label, completed by the
-// suffix. It returns the length; 0: it is not complete, longer than room, or has labels
-// that a host's name has not.
-func (f *FQDN) text(name, room []byte) (n int) {
-	if !wireName(name) {
-		return 0
-	}
-	labels, whole := 0, rooted(name)
-	for len(name) > 0 && name[0] != 0 {
-		label := name[1 : 1+int(name[0])]
-		if n+len(label)+1 > len(room) || !policy.HostLabel(label) {
-			return 0
-		}
-		n += copy(room[n:], label)
-		room[n] = '.'
-		n++
-		labels++
-		name = name[1+len(label):]
-	}
-	switch {
-	case labels == 0, whole && labels == 1:
-		return 0
-	case whole:
-		return n
-	case f.suffix == "" || n+len(f.suffix)+1 > len(room):
-		return 0
-	}
-	n += copy(room[n:], f.suffix)
-	room[n] = '.'
-	return n + 1
-}
-
 // hostName writes the name of an option 39 as text, without the root's dot, and
 // returns the part of room that it filled: nothing if there is no name or it is
 // none.
@@ -184,29 +152,13 @@ func hostName(fqdn []byte, room []byte) []byte {
 	return room[:n]
 }
 
-// wireName says whether b is labels, with or without the root at the end. There is
-// no compression here (RFC 8415 §10).
-func wireName(b []byte) bool {
-	if len(b) > maxName {
-		return false
-	}
-	for len(b) > 0 {
-		n := int(b[0])
-		if n == 0 {
-			return len(b) == 1
-		}
-		if n > 63 || 1+n > len(b) {
-			return false
-		}
-		b = b[1+n:]
-	}
-	return true
-}
+// wireName says whether b is a name in wire format, with or without the root at the end.
+func wireName(b []byte) bool { return len(b) <= maxName && policy.WireName(b) }
 
-// rooted says whether labels end with the root.
-func rooted(b []byte) bool {
-	for len(b) > 0 && b[0] != 0 {
-		b = b[1+int(b[0]):]
+// text writes a name in wire format as policy.HostText does, completed by the suffix.
+func (f *FQDN) text(name, room []byte) int {
+	if !wireName(name) {
+		return 0
 	}
-	return len(b) > 0
+	return policy.HostText(name, f.suffix, room)
 }

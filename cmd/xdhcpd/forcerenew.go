@@ -60,17 +60,26 @@ type forceRenewCmd struct {
 // Run asks the running server to send a FORCERENEW to the client of each address. It
 // exits with 1 if one could not be sent.
 func (c *forceRenewCmd) Run(e *env) error {
+	return each(e, c.Addresses, func(ctx context.Context, a netip.Addr) error { return control.ForceRenew(ctx, c.State, a) })
+}
+
+// patience is how long the running server may take to send a message.
+const patience = 10 * time.Second
+
+// each has something sent to each of several clients, and prints what became of it. It
+// fails if one could not be sent.
+func each[T any](e *env, to []T, send func(context.Context, T) error) error {
 	failed := 0
-	for _, a := range c.Addresses {
-		ctx, cancel := context.WithTimeout(e.ctx, 10*time.Second)
-		err := control.ForceRenew(ctx, c.State, a)
+	for _, t := range to {
+		ctx, cancel := context.WithTimeout(e.ctx, patience)
+		err := send(ctx, t)
 		cancel()
 		if err != nil {
 			failed++
-			fmt.Fprintf(e.stderr, "xdhcpd: %v: %v\n", a, err)
+			fmt.Fprintf(e.stderr, "xdhcpd: %v: %v\n", t, err)
 			continue
 		}
-		fmt.Fprintf(e.stdout, "%v: sent\n", a)
+		fmt.Fprintf(e.stdout, "%v: sent\n", t)
 	}
 	if failed > 0 {
 		return &exitError{code: 1}

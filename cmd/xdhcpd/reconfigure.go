@@ -6,9 +6,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"fmt"
 	"net/netip"
-	"time"
 
 	"xdhcp/engine/control"
 	"xdhcp/engine/exchange6"
@@ -48,20 +46,5 @@ func (c *reconfCmd) Run(e *env) error {
 	case c.Inform:
 		send = control.InformationRequest6
 	}
-	failed := 0
-	for _, l := range c.Leases {
-		ctx, cancel := context.WithTimeout(e.ctx, 10*time.Second)
-		err := control.Reconfigure(ctx, c.State, l, send)
-		cancel()
-		if err != nil {
-			failed++
-			fmt.Fprintf(e.stderr, "xdhcpd: %s: %v\n", l, err)
-			continue
-		}
-		fmt.Fprintf(e.stdout, "%s: sent\n", l)
-	}
-	if failed > 0 {
-		return &exitError{code: 1}
-	}
-	return nil
+	return each(e, c.Leases, func(ctx context.Context, l string) error { return control.Reconfigure(ctx, c.State, l, send) })
 }

@@ -17,17 +17,26 @@ var tooManyCopies = fmt.Sprintf("xdhcpd has reservations in subnets, and there a
 // reservations writes those of a subnet, one line each, and behind them those of
 // the top level, which Kea looks for when the subnet has none for the client.
 func (c *converter) reservations(out *doc, v *value, prefix netip.Prefix, p params) {
+	addrs, clients := map[netip.Addr]place{}, map[string]place{}
+	c.reservationList(out, v, "reservation", p.inSubnet, p.globalR,
+		func(one *doc, r *value) { c.reservation(one, r, prefix, addrs, clients) },
+		func(write func(*value)) { c.globalReservations(out, prefix, clients, addrs, write) })
+}
+
+// reservationList writes the reservations of a subnet with convert, and behind them
+// those of the top level that global chooses, if they count.
+func (c *converter) reservationList(out *doc, v *value, what string, inSubnet, globalToo bool,
+	convert func(one *doc, r *value), global func(write func(*value))) {
 	list := c.list(v, "reservations")
-	if len(list) > 0 && !p.inSubnet {
+	if len(list) > 0 && !inSubnet {
 		c.ignore(out, at(v, "reservations"), "reservations", "Kea does not use them here (reservations-in-subnet)")
 		list = nil
 	}
 	all := &doc{}
-	addrs, clients := map[netip.Addr]place{}, map[string]place{}
 	write := func(r *value) {
 		one := &doc{}
-		if c.isMap(one, r, "reservation") {
-			c.reservation(one, r, prefix, addrs, clients)
+		if c.isMap(one, r, what) {
+			convert(one, r)
 		}
 		if one.said() {
 			all.item(one, "  ")
@@ -38,11 +47,11 @@ func (c *converter) reservations(out *doc, v *value, prefix netip.Prefix, p para
 	for _, r := range list {
 		write(r)
 	}
-	if p.globalR && len(c.topReservations) > 0 {
+	if globalToo && len(c.topReservations) > 0 {
 		if c.copies += len(c.topReservations); c.copies > maxCopies {
 			c.drop(out, at(v, "reservations-global"), "reservations-global", tooManyCopies)
 		} else {
-			c.globalReservations(out, prefix, clients, addrs, write)
+			global(write)
 		}
 	}
 	if all.said() {

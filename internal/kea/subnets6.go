@@ -373,40 +373,14 @@ func (c *converter) excluded(out *doc, el *value, block netip.Prefix, length uin
 }
 
 func (c *converter) reservations6(out *doc, v *value, prefix netip.Prefix, p params6) {
-	list := c.list(v, "reservations")
-	if len(list) > 0 && !p.inSubnet {
-		c.ignore(out, at(v, "reservations"), "reservations", "Kea does not use them here (reservations-in-subnet)")
-		list = nil
-	}
-	all := &doc{}
 	seen := map[string]place{}
-	write := func(r *value) {
-		one := &doc{}
-		if c.isMap(one, r, "reservation6") {
-			c.reservation6(one, r, prefix, seen)
-		}
-		if one.said() {
-			all.item(one, "  ")
-		} else {
-			all.put(one, "  ")
-		}
-	}
-	for _, r := range list {
-		write(r)
-	}
-	if p.globalR && len(c.topReservations) > 0 {
-		if c.copies += len(c.topReservations); c.copies > maxCopies {
-			c.drop(out, at(v, "reservations-global"), "reservations-global", tooManyCopies)
-		} else {
+	c.reservationList(out, v, "reservation6", p.inSubnet, p.globalR,
+		func(one *doc, r *value) { c.reservation6(one, r, prefix, seen) },
+		func(write func(*value)) {
 			for _, r := range c.topReservations {
 				c.globalReservation6(out, r, prefix, seen, write)
 			}
-		}
-	}
-	if all.said() {
-		out.add(at(v, "reservations"), "reservations:")
-	}
-	out.put(all, "")
+		})
 }
 
 // globalReservation6 writes one of the top level where it counts in a subnet: for a

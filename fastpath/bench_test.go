@@ -47,6 +47,28 @@ type template struct {
 	at    struct{ xid, chaddr, clientID, circuit, requested, ciaddr, src int } // 0: not there
 }
 
+// serve makes the server of a configuration, without leases.
+func (c *crowd) serve(b *testing.B, s policy.Spec) {
+	p, err := policy.Build(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	table, err := lease.New(lease.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := table.Reconfigure(p.Layout); err != nil {
+		b.Fatal(err)
+	}
+	var source atomic.Pointer[policy.Policy]
+	source.Store(p)
+	c.h, c.batch, c.now = New(&exchange.Server{Table: table}, &source), lease.NewBatch(1), start
+	c.rnd = rand.New(rand.NewPCG(7, 8))
+	for i := range c.bufs {
+		c.bufs[i] = make([]byte, 2048)
+	}
+}
+
 var crowds = map[bool]*crowd{}
 
 // newCrowd gives each client its lease by DISCOVER and REQUEST, once for all
@@ -62,26 +84,9 @@ func newCrowd(b *testing.B, plain bool) *crowd {
 		Times:   policy.Times{Valid: 86400},
 		Options: []policy.Option{{Code: 3, Data: []byte{100, 64, 0, 1}}},
 	})
-	p, err := policy.Build(s)
-	if err != nil {
-		b.Fatal(err)
-	}
-	table, err := lease.New(lease.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := table.Reconfigure(p.Layout); err != nil {
-		b.Fatal(err)
-	}
-	var source atomic.Pointer[policy.Policy]
-	source.Store(p)
-	c := &crowd{
-		h: New(&exchange.Server{Table: table}, &source), batch: lease.NewBatch(1), now: start,
-		addr: make([]uint32, crowdSize), rnd: rand.New(rand.NewPCG(7, 8)),
-	}
-	for i := range c.bufs {
-		c.bufs[i] = make([]byte, 2048)
-	}
+	c := new(crowd)
+	c.serve(b, s)
+	c.addr = make([]uint32, crowdSize)
 	gi := net.IP{100, 64, 0, 1}
 	mods := func(more ...dhcpv4.Modifier) []dhcpv4.Modifier {
 		all := append([]dhcpv4.Modifier{option(55, 1, 3, 6, 15, 28, 42, 119, 121)}, more...)

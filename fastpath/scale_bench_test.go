@@ -5,17 +5,13 @@ package fastpath
 import (
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
-	"sync/atomic"
 	"testing"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
-	"xdhcp/engine/exchange"
 	"xdhcp/engine/frame"
-	"xdhcp/engine/lease"
 	"xdhcp/engine/policy"
 )
 
@@ -103,25 +99,8 @@ func newCity(b *testing.B, models int) *city {
 	if c := cities[models]; c != nil {
 		return c
 	}
-	p, err := policy.Build(citySpec())
-	if err != nil {
-		b.Fatal(err)
-	}
-	table, err := lease.New(lease.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := table.Reconfigure(p.Layout); err != nil {
-		b.Fatal(err)
-	}
-	var source atomic.Pointer[policy.Policy]
-	source.Store(p)
-	c := &city{crowd: crowd{
-		h: New(&exchange.Server{Table: table}, &source), batch: lease.NewBatch(1), now: start, rnd: rand.New(rand.NewPCG(7, 8)),
-	}}
-	for i := range c.bufs {
-		c.bufs[i] = make([]byte, 2048)
-	}
+	c := new(city)
+	c.serve(b, citySpec())
 	for id := range cityClients {
 		i, j := id/cityClientsEach, id%cityClientsEach
 		gi := net.IP{100, 64 + byte(i>>8), byte(i), 1}

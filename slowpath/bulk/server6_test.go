@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"log/slog"
 	"net/netip"
 	"sync/atomic"
 	"testing"
@@ -58,16 +57,8 @@ func start6(t testing.TB, allow string, o Options) *rig6 {
 	if o.Exchange6 == nil {
 		o.Exchange6 = r.brain6
 	}
-	o.Policy6, o.Log, o.Port = r.policy.Load, slog.New(slog.DiscardHandler), -1
-	o.Clock = func() time.Time { return time.Unix(now+60, 0) }
-	r.s = New(o)
-	if err := r.s.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel = cancel
-	go func() { r.ended <- r.s.Run(ctx) }()
-	t.Cleanup(r.stop)
+	o.Policy6 = r.policy.Load
+	r.run(o)
 	return r
 }
 

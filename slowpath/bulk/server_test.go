@@ -80,17 +80,24 @@ func start(t testing.TB, o Options) *rig {
 	if o.Exchange == nil {
 		o.Exchange = r.brain
 	}
-	o.Policy, o.Log, o.Port = r.policy.Load, slog.New(slog.DiscardHandler), -1
+	o.Policy = r.policy.Load
+	r.run(o)
+	return r
+}
+
+// run starts the server that o describes.
+func (r *rig) run(o Options) {
+	r.t.Helper()
+	o.Log, o.Port = slog.New(slog.DiscardHandler), -1
 	o.Clock = func() time.Time { return time.Unix(now+60, 0) }
 	r.s = New(o)
 	if err := r.s.Listen(); err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() { r.ended <- r.s.Run(ctx) }()
-	t.Cleanup(r.stop)
-	return r
+	r.t.Cleanup(r.stop)
 }
 
 func (r *rig) stop() {

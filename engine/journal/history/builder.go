@@ -63,10 +63,7 @@ func (b *Builder) Grow(n int) {
 func (b *Builder) Len() int { return len(b.buf) }
 
 // Reset empties the builder and keeps its memory.
-func (b *Builder) Reset() {
-	b.buf, b.refs, b.refs6 = b.buf[:0], b.refs[:0], b.refs6[:0]
-	b.clients, b.six, b.places = b.clients[:0], b.six[:0], b.places[:0]
-}
+func (b *Builder) Reset() { b.buf, b.refs, b.refs6 = b.buf[:0], b.refs[:0], b.refs6[:0] }
 
 // write makes a run of what was collected.
 func (b *Builder) write(f vfs.File, pace func(int) error) (*runWriter, error) {
